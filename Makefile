@@ -1,0 +1,47 @@
+# Every target sets up what it needs; `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help report test bench check lab reference lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+report: $(INSTALLED) ## Execute the notebooks; opens nothing, ends with the address of the report
+	$(BIN)/casestudy report
+
+test: $(INSTALLED) ## Run all tests
+	$(BIN)/python -m pytest
+
+bench: $(INSTALLED) ## Measure speed and memory (asserts nothing)
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -s
+
+check: $(INSTALLED) ## Check format, lint, and that notebooks hold no output
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+lab: $(INSTALLED) ## Open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+reference: $(INSTALLED) ## Make the tracked reference reports again
+	$(BIN)/casestudy report --run reference
+
+lock: ## Resolve the exact versions anew (needs uv)
+	uv pip compile pyproject.toml --extra app --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --upgrade --quiet -o requirements.lock
+
+clean: ## Remove the virtual environment and all caches
+	rm -rf $(VENV) data/cache
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@

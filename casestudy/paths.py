@@ -1,0 +1,80 @@
+"""Where things live on disk, and how files are written so that a crash leaves no half of one."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from casestudy.errors import CaseStudyError
+
+
+def project_root() -> Path:
+    """Return the folder that holds `notebooks/`: the clone this package was installed from.
+
+    An installed copy of the package has no clone around it; then the working directory and
+    its parents are searched.
+
+    Raises
+    ------
+    CaseStudyError
+        If neither place has a `notebooks` folder.
+    """
+    for folder in (Path(__file__).resolve().parent.parent, Path.cwd(), *Path.cwd().parents):
+        if (folder / "notebooks").is_dir() and (folder / "pyproject.toml").is_file():
+            return folder
+    raise CaseStudyError(
+        "The case study's notebooks were not found. Run this inside a clone of the repository."
+    )
+
+
+def data_root() -> Path:
+    """Return the folder of downloaded datasets: `CASESTUDY_DATA`, or `data/` in the project."""
+    return _folder_setting("CASESTUDY_DATA", "data")
+
+
+def cache_root() -> Path:
+    """Return the folder of derived files: `CASESTUDY_CACHE`, or `data/cache/` in the project."""
+    return _folder_setting("CASESTUDY_CACHE", "data/cache")
+
+
+def reports_root() -> Path:
+    """Return the folder that holds one sub-folder per run: `reports/` in the project."""
+    return project_root() / "reports"
+
+
+def _folder_setting(variable: str, default: str) -> Path:
+    value = os.environ.get(variable)
+    return Path(value).expanduser().resolve() if value else project_root() / default
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` and rename it to `path` when the block succeeds.
+
+    Whatever happens, a reader finds the old content, the new content, or nothing. The file
+    (or folder) reaches the disk before its name does. An existing folder is not replaced.
+
+    Parameters
+    ----------
+    path : Path
+        The final name. Its parent is created if needed.
+
+    Yields
+    ------
+    Path
+        A name, of the same suffix, for the block to create a file or a folder at.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.parent))
+    try:
+        temporary = scratch / path.name
+        yield temporary
+        for file in [temporary, *temporary.rglob("*")]:
+            if file.is_file():
+                with file.open("rb+") as handle:
+                    os.fsync(handle.fileno())
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
