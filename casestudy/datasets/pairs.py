@@ -1,0 +1,74 @@
+"""A pair: one scene photographed twice, with noise and without."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from casestudy.datasets.images import read_image
+from casestudy.errors import CaseStudyError
+
+
+@dataclass(frozen=True)
+class Pair(ABC):
+    """A noisy photograph and the clean one of the same scene.
+
+    Parameters
+    ----------
+    id : str
+        Unique within the dataset.
+    scene : str
+        What was photographed. Pairs of one scene share content, so they share a side of a split.
+    camera : str or None
+        Camera model, where the dataset tells.
+    iso : int or None
+        ISO sensitivity, where the dataset tells.
+    """
+
+    id: str
+    scene: str
+    camera: str | None = None
+    iso: int | None = None
+
+    def __str__(self) -> str:
+        return self.id
+
+    @abstractmethod
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the noisy and the clean image: uint8 RGB, shape (H, W, 3), equal shapes."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return text that changes whenever the pair's pixels may have changed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilePair(Pair):
+    """A pair stored as two image files.
+
+    Raises
+    ------
+    CaseStudyError
+        From `load`: if a file cannot be read, or the two differ in shape.
+    """
+
+    noisy_path: Path
+    clean_path: Path
+
+    def __str__(self) -> str:
+        return str(self.noisy_path)
+
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        noisy, clean = read_image(self.noisy_path), read_image(self.clean_path)
+        if noisy.shape != clean.shape:
+            sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (noisy, clean)]
+            raise CaseStudyError(
+                f"{self.noisy_path} is {sizes[0]} but its clean partner {self.clean_path} is "
+                f"{sizes[1]}. Replace one by a file of the other's size, or remove the pair."
+            )
+        return noisy, clean
+
+    def fingerprint(self) -> str:
+        stats = [(path, path.stat()) for path in (self.noisy_path, self.clean_path)]
+        return "|".join(f"{path.resolve()}:{s.st_size}:{s.st_mtime_ns}" for path, s in stats)

@@ -1,0 +1,286 @@
+"""A simulated camera: what happens between light and a noisy JPEG.
+
+A clean photograph is turned back into light on the sensor ("unprocessing"), mosaicked,
+disturbed by shot and read noise, and developed again:
+
+    photograph -> inverse tone curve -> inverse gamma -> camera colours -> inverse white balance
+               -> Bayer mosaic -> noise -> white balance -> demosaic -> sRGB colours -> gamma
+               -> tone curve -> 8 bits -> JPEG
+
+Sources: Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019,
+arXiv:1811.11127 (curves, colour matrices, gains, noise levels); Guo et al., "Toward
+Convolutional Blind Denoising of Real Photographs" (CBDNet), CVPR 2019, arXiv:1807.04686 (noise
+before demosaicking, JPEG after); Malvar, He, Cutler, "High-quality linear interpolation for
+demosaicing of Bayer-patterned color images", ICASSP 2004; Abdelhamed, Brubaker, Brown, "Noise
+Flow", ICCV 2019 (measured noise of phones). Departures: the full brightness gain and tone
+curve are applied again when developing, so that the result looks like the photograph; white
+balance comes before demosaicking, since Malvar's filter assumes balanced channels.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+# Brooks et al.: sRGB primaries to XYZ, and XYZ to the colours of four real cameras.
+SRGB_TO_XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
+XYZ_TO_CAMERAS = np.array(
+    [
+        [[1.0234, -0.2969, -0.2266], [-0.5625, 1.6328, -0.0469], [-0.0703, 0.2188, 0.6406]],
+        [[0.4913, -0.0541, -0.0202], [-0.6130, 1.3513, 0.2906], [-0.1564, 0.2151, 0.7183]],
+        [[0.8380, -0.2630, -0.0639], [-0.2887, 1.0725, 0.2496], [-0.0627, 0.1427, 0.5438]],
+        [[0.6596, -0.2079, -0.0562], [-0.4782, 1.3016, 0.1933], [-0.0970, 0.1581, 0.5181]],
+    ]
+)
+
+# Malvar, He, Cutler 2004, in eighths: green at red or blue; red where its row, or its column,
+# holds red (blue likewise); red at blue (blue at red).
+GREEN = np.array(
+    [[0, 0, -1, 0, 0], [0, 0, 2, 0, 0], [-1, 2, 4, 2, -1], [0, 0, 2, 0, 0], [0, 0, -1, 0, 0]]
+)
+ALONG_ROW = np.array(
+    [[0, 0, 0.5, 0, 0], [0, -1, 0, -1, 0], [-1, 4, 5, 4, -1], [0, -1, 0, -1, 0], [0, 0, 0.5, 0, 0]]
+)
+ALONG_COLUMN = ALONG_ROW.T
+OPPOSITE = np.array(
+    [
+        [0, 0, -1.5, 0, 0],
+        [0, 2, 0, 2, 0],
+        [-1.5, 0, 6, 0, -1.5],
+        [0, 2, 0, 2, 0],
+        [0, 0, -1.5, 0, 0],
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """How a simulated camera sees and develops light.
+
+    Parameters
+    ----------
+    name : str
+    shot_per_iso : float
+        Variance of shot noise per unit of light and unit of ISO: lambda_shot = a ISO.
+    read_per_iso2, read_floor : float
+        Variance of read noise: lambda_read = b ISO^2 + c, in squared units of full scale.
+    red_gain, blue_gain : float
+        White balance, green being 1.
+    brightness : float
+        Gain that developing applies to every channel.
+    colour_weights : tuple of 4 floats
+        Mixture of the four measured colour matrices; sums to 1.
+    jpeg_quality : int
+        OpenCV's scale, 0 to 100.
+    """
+
+    name: str
+    shot_per_iso: float
+    read_per_iso2: float
+    read_floor: float
+    red_gain: float = 2.15
+    blue_gain: float = 1.7
+    brightness: float = 1 / 0.8
+    colour_weights: tuple[float, float, float, float] = (0.25, 0.25, 0.25, 0.25)
+    jpeg_quality: int = 95
+
+    def noise_levels(self, iso: float) -> tuple[float, float]:
+        """Return (lambda_shot, lambda_read) at an ISO setting."""
+        return self.shot_per_iso * iso, self.read_per_iso2 * iso**2 + self.read_floor
+
+    @property
+    def srgb_to_camera(self) -> np.ndarray:
+        """Colour matrix from linear sRGB, shape (3, 3); rows sum to 1, so white stays white."""
+        matrix = np.tensordot(self.colour_weights, XYZ_TO_CAMERAS, axes=1) @ SRGB_TO_XYZ
+        return matrix / matrix.sum(axis=1, keepdims=True)
+
+    @property
+    def gains(self) -> np.ndarray:
+        """Gains for red, green and blue that developing applies to the mosaic, shape (3,)."""
+        return np.array([self.red_gain, 1.0, self.blue_gain]) * self.brightness
+
+
+def capture(
+    photograph: np.ndarray, camera: Camera, iso: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Photograph a clean image again with a simulated camera.
+
+    The clean image is the camera's own rendering of the mosaic without noise, not the original
+    photograph: a mosaic cannot hold every detail of an image of the same size, and a network
+    would be taught to undo demosaicking instead of noise. Only the noisy image is compressed.
+
+    Parameters
+    ----------
+    photograph : ndarray, shape (H, W, 3), uint8
+        sRGB; an odd last row or column is left out, since a Bayer cell has 2x2 pixels.
+    camera : Camera
+    iso : float
+        ISO sensitivity.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    noisy, clean : ndarray, shape (H, W, 3), uint8
+    """
+    height, width = (side - side % 2 for side in photograph.shape[:2])
+    light = unprocess(photograph[:height, :width], camera)
+    raw = mosaic(light)
+    noisy = develop(add_noise(raw, *camera.noise_levels(iso), rng), camera)
+    return jpeg(noisy, camera.jpeg_quality), develop(raw, camera)
+
+
+def unprocess(photograph: np.ndarray, camera: Camera) -> np.ndarray:
+    """Return the light that the camera would have developed into the photograph.
+
+    Parameters
+    ----------
+    photograph : ndarray, shape (H, W, 3), uint8
+    camera : Camera
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), float32 in [0, 1]
+        Linear camera colours before white balance.
+    """
+    srgb = photograph.astype(np.float32) / 255
+    linear = np.maximum(inverse_tone_curve(srgb), 1e-8) ** 2.2
+    colours = linear @ camera.srgb_to_camera.T.astype(np.float32)
+    gains = (1 / camera.gains).astype(np.float32)
+    # Near white the gains fade to 1, or clipped highlights would turn pink (Brooks et al.).
+    gray = colours.mean(axis=-1, keepdims=True)
+    near_white = (np.maximum(gray - 0.9, 0) / 0.1) ** 2
+    light = colours * np.maximum(near_white + (1 - near_white) * gains, gains)
+    return np.clip(light, 0, 1)
+
+
+def add_noise(raw: np.ndarray, shot: float, read: float, rng: np.random.Generator) -> np.ndarray:
+    """Add heteroscedastic Gaussian noise of variance shot * raw + read.
+
+    The Gaussian approximation of photon (shot) noise plus electronic (read) noise on
+    normalised linear sensor values.
+
+    Parameters
+    ----------
+    raw : ndarray, float32 in [0, 1]
+    shot, read : float
+        lambda_shot and lambda_read.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of raw's shape, float32
+        Not clipped: a sensor's black level keeps values below zero.
+    """
+    deviation = np.sqrt(shot * raw + read)
+    return raw + deviation * rng.standard_normal(raw.shape, np.float32)
+
+
+def develop(raw: np.ndarray, camera: Camera) -> np.ndarray:
+    """Turn a mosaic into a photograph.
+
+    Parameters
+    ----------
+    raw : ndarray, shape (H, W), float32
+        RGGB mosaic of linear light; H and W even.
+    camera : Camera
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+        sRGB.
+    """
+    red, green, blue = camera.gains.astype(np.float32)
+    balanced = raw * np.tile(
+        np.array([[red, green], [green, blue]], np.float32), np.array(raw.shape) // 2
+    )
+    colours = demosaic(np.clip(balanced, 0, 1))
+    camera_to_srgb = np.linalg.inv(camera.srgb_to_camera).astype(np.float32)
+    linear = np.clip(colours @ camera_to_srgb.T, 0, 1)
+    srgb = tone_curve(np.maximum(linear, 1e-8) ** (1 / 2.2))
+    return np.round(srgb * 255).astype(np.uint8)
+
+
+def tone_curve(x: np.ndarray) -> np.ndarray:
+    """Return the smoothstep 3 x^2 - 2 x^3, a typical camera's contrast curve, on [0, 1]."""
+    return 3 * x**2 - 2 * x**3
+
+
+def inverse_tone_curve(y: np.ndarray) -> np.ndarray:
+    """Return the x in [0, 1] with `tone_curve(x)` = y."""
+    return 0.5 - np.sin(np.arcsin(1 - 2 * np.clip(y, 0, 1)) / 3)
+
+
+def mosaic(colours: np.ndarray) -> np.ndarray:
+    """Keep one colour per pixel, in the RGGB pattern.
+
+    Parameters
+    ----------
+    colours : ndarray, shape (H, W, 3)
+        H and W even.
+
+    Returns
+    -------
+    ndarray, shape (H, W)
+    """
+    raw = colours[..., 1].copy()
+    raw[0::2, 0::2] = colours[0::2, 0::2, 0]
+    raw[1::2, 1::2] = colours[1::2, 1::2, 2]
+    return raw
+
+
+def demosaic(raw: np.ndarray) -> np.ndarray:
+    """Interpolate the two missing colours of each pixel (Malvar, He, Cutler 2004).
+
+    Parameters
+    ----------
+    raw : ndarray, shape (H, W), float32
+        White-balanced RGGB mosaic; H and W even.
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), float32
+    """
+    green, along_row, along_column, opposite = (
+        cv2.filter2D(raw, -1, (kernel / 8).astype(np.float32), borderType=cv2.BORDER_REFLECT_101)
+        for kernel in (GREEN, ALONG_ROW, ALONG_COLUMN, OPPOSITE)
+    )
+    colours = np.repeat(raw[..., None], 3, axis=-1)
+    on_red, on_blue = np.s_[0::2, 0::2], np.s_[1::2, 1::2]
+    green_in_red_row, green_in_blue_row = np.s_[0::2, 1::2], np.s_[1::2, 0::2]
+    for row, column, channel, values in (
+        (*on_red, 1, green),
+        (*on_red, 2, opposite),
+        (*on_blue, 1, green),
+        (*on_blue, 0, opposite),
+        (*green_in_red_row, 0, along_row),
+        (*green_in_red_row, 2, along_column),
+        (*green_in_blue_row, 0, along_column),
+        (*green_in_blue_row, 2, along_row),
+    ):
+        colours[row, column, channel] = values[row, column]
+    return colours
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """Compress an image to JPEG (4:2:0 chroma) and decode it.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3), uint8
+        RGB.
+    quality : int
+        0 to 100.
+
+    Returns
+    -------
+    ndarray of image's shape, uint8
+    """
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), flags)
+    return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

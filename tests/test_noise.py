@@ -1,0 +1,112 @@
+import cv2
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from casestudy import noise
+from casestudy.paths import data_root
+
+PLAIN = noise.Camera("plain", shot_per_iso=1e-6, read_per_iso2=0, read_floor=0)
+BSDS = data_root() / "bsds500" / "test"
+
+
+def natural_image(height=64, width=96):
+    """Smooth colours, so that a mosaic loses next to nothing."""
+    y, x = np.mgrid[0:height, 0:width] / max(height, width)
+    image = np.stack([0.3 + 0.4 * x, 0.2 + 0.5 * y, 0.6 - 0.3 * x * y], axis=-1)
+    return np.round(image * 255).astype(np.uint8)
+
+
+def test_tone_curve_is_the_smoothstep_and_its_inverse_undoes_it():
+    assert noise.tone_curve(0.25) == pytest.approx(3 / 16 - 2 / 64)
+    x = np.linspace(0, 1, 101)
+    np.testing.assert_allclose(noise.inverse_tone_curve(noise.tone_curve(x)), x, atol=1e-7)
+
+
+def test_white_stays_white_in_camera_colours():
+    np.testing.assert_allclose(PLAIN.srgb_to_camera @ np.ones(3), np.ones(3))
+
+
+def test_noise_variance_is_linear_in_light():
+    """Brooks et al. 2019: variance = lambda_shot x + lambda_read."""
+    shot, read = 4e-3, 1e-4
+    for light in (0.0, 0.2, 0.9):
+        raw = np.full((1000, 1000), light, np.float32)
+        noisy = noise.add_noise(raw, shot, read, np.random.default_rng(0))
+        assert noisy.mean() == pytest.approx(light, abs=5 * np.sqrt((shot * light + read) / 1e6))
+        assert noisy.var() == pytest.approx(shot * light + read, rel=0.01)
+
+
+def test_mosaic_is_rggb():
+    colours = np.zeros((4, 4, 3), np.float32)
+    colours[...] = 1, 2, 3
+    expected = np.tile([[1, 2], [2, 3]], (2, 2))
+    np.testing.assert_array_equal(noise.mosaic(colours), expected)
+
+
+def test_demosaic_keeps_what_was_measured_and_is_exact_on_linear_ramps():
+    """Malvar, He, Cutler 2004: the filters have gain 1 and no error on a linear gray image."""
+    y, x = np.mgrid[0:16, 0:24].astype(np.float32)
+    gray = 0.1 + 0.01 * x + 0.02 * y
+    colours = noise.demosaic(gray)
+    for channel in range(3):
+        np.testing.assert_allclose(colours[3:-3, 3:-3, channel], gray[3:-3, 3:-3], atol=1e-6)
+    raw = np.random.default_rng(0).random((8, 8), np.float32)
+    np.testing.assert_array_equal(noise.mosaic(noise.demosaic(raw)), raw)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "channel", "weights"),
+    [
+        # The published 5x5 filters in eighths, written out here from the paper's figure 2.
+        (4, 4, 1, {(0, 0): 4, (-1, 0): 2, (1, 0): 2, (0, -1): 2, (0, 1): 2, (0, 2): -1}),
+        (4, 5, 0, {(0, 0): 5, (0, -1): 4, (0, 1): 4, (0, 2): -1, (2, 0): 0.5, (1, 1): -1}),
+        (5, 4, 0, {(0, 0): 5, (-1, 0): 4, (1, 0): 4, (2, 0): -1, (0, 2): 0.5, (1, 1): -1}),
+        (5, 5, 0, {(0, 0): 6, (-1, -1): 2, (1, 1): 2, (2, 0): -1.5, (0, 2): -1.5}),
+        (4, 4, 2, {(0, 0): 6, (-1, -1): 2, (1, 1): 2, (2, 0): -1.5, (0, 2): -1.5}),
+    ],
+)
+def test_demosaic_filters_are_the_published_ones(row, column, channel, weights):
+    for (down, right), weight in weights.items():
+        raw = np.zeros((10, 10), np.float32)
+        raw[row + down, column + right] = 1
+        assert noise.demosaic(raw)[row, column, channel] == pytest.approx(weight / 8)
+
+
+def test_capture_without_noise_looks_like_the_photograph():
+    photograph = natural_image()
+    _, clean = noise.capture(photograph, PLAIN, 100, np.random.default_rng(0))
+    assert clean.dtype == np.uint8
+    assert peak_signal_noise_ratio(photograph[4:-4, 4:-4], clean[4:-4, 4:-4]) > 45
+
+
+def test_capture_leaves_out_an_odd_last_row_and_column():
+    noisy, clean = noise.capture(natural_image(33, 47), PLAIN, 100, np.random.default_rng(0))
+    assert noisy.shape == clean.shape == (32, 46, 3)
+
+
+def test_capture_is_deterministic_for_a_seed_and_differs_between_seeds():
+    first, second, other = (
+        noise.capture(natural_image(), PLAIN, 800, np.random.default_rng(seed))[0]
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
+
+
+@pytest.mark.skipif(not BSDS.is_dir(), reason="BSDS500 is not there")
+@pytest.mark.parametrize(
+    ("shot", "psnr_db"), [(1e-4, 38.4), (1e-3, 28.4), (3e-3, 23.4), (1.2e-2, 16.9)]
+)
+def test_noise_levels_match_measurements_of_another_implementation(shot, psnr_db):
+    """Median over 24 BSDS500 test photographs, noisy against the noise-free rendering, no JPEG."""
+    read = np.exp(2.18 * np.log(shot) + 1.2)
+    rng = np.random.default_rng(0)
+    measured = []
+    for file in sorted(BSDS.glob("*.jpg"))[:24]:
+        photograph = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)[:320, :320]
+        raw = noise.mosaic(noise.unprocess(photograph, PLAIN))
+        clean = noise.develop(raw, PLAIN)
+        noisy = noise.develop(noise.add_noise(raw, shot, read, rng), PLAIN)
+        measured.append(peak_signal_noise_ratio(clean, noisy))
+    assert np.median(measured) == pytest.approx(psnr_db, abs=0.3)
