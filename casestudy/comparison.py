@@ -1,0 +1,143 @@
+"""The comparison of all methods, read from the scores that they left in a run folder."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+
+from casestudy.errors import CaseStudyError
+from casestudy.experiment import file_name
+from casestudy.paths import written_whole
+
+COLUMNS = [
+    "method",
+    "psnr_db",
+    "psnr_low",
+    "psnr_high",
+    "ssim",
+    "ssim_low",
+    "ssim_high",
+    "gain_db",
+    "parameters",
+    "size_mb",
+    "seconds_per_megapixel",
+]
+
+
+def load_scores(run_folder: Path) -> pd.DataFrame:
+    """Return the scores per patch of every method that wrote some.
+
+    Parameters
+    ----------
+    run_folder : Path
+
+    Returns
+    -------
+    DataFrame
+        Rows of all `scores/*.csv`, with a column gain_db: PSNR over the noisy patch.
+
+    Raises
+    ------
+    CaseStudyError
+        If there are none, if "noisy" is missing, or if two methods were scored on different
+        patches, as happens when a parameter changed between two notebooks.
+    """
+    files = sorted((run_folder / "scores").glob("*.csv"))
+    if not (run_folder / "scores" / "noisy.csv").exists():
+        raise CaseStudyError(f"No scores in {run_folder}. Run notebook 02 with this run folder.")
+    tables = [pd.read_csv(file, dtype={"image": str, "scene": str}) for file in files]
+    noisy = next(t for t in tables if t["method"].iloc[0] == "noisy")
+    for file, table in zip(files, tables, strict=True):
+        if not table[["image", "patch"]].equals(noisy[["image", "patch"]]):
+            raise CaseStudyError(
+                f"{file} holds scores of other patches than noisy.csv beside it. "
+                "Run its notebook again with the same parameters, or delete the file."
+            )
+        table["gain_db"] = table["psnr_db"] - noisy["psnr_db"]
+    return pd.concat(tables, ignore_index=True)
+
+
+def load_examples(run_folder: Path, method: str) -> np.ndarray:
+    """Return what a method made of the example patches: (K, size, size, 3), uint8."""
+    return np.load(run_folder / "scores" / f"{file_name(method)}.npy")
+
+
+def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return one row per method, best PSNR first.
+
+    Intervals are 95 % bootstrap intervals of the mean (percentiles of 2,000 resamples). Images
+    are resampled, not patches, since patches of one image are alike; the interval says how far
+    the mean depends on the test images at hand, not how the method does on other cameras.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `load_scores`.
+    seed : int
+        Decides the resamples.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`. psnr_db and ssim are means over patches, gain_db the mean gain over
+        the noisy patches.
+    """
+    rows = []
+    for method, table in scores.groupby("method"):
+        psnr_low, psnr_high = _interval(table, "psnr_db", seed)
+        ssim_low, ssim_high = _interval(table, "ssim", seed)
+        rows.append(
+            {
+                "method": method,
+                "psnr_db": table["psnr_db"].mean(),
+                "psnr_low": psnr_low,
+                "psnr_high": psnr_high,
+                "ssim": table["ssim"].mean(),
+                "ssim_low": ssim_low,
+                "ssim_high": ssim_high,
+                "gain_db": table["gain_db"].mean(),
+                "parameters": table["parameters"].iloc[0],
+                "size_mb": table["size_mb"].iloc[0],
+                "seconds_per_megapixel": table["seconds"].sum() / table["megapixels"].sum(),
+            }
+        )
+    summary = pd.DataFrame(rows, columns=COLUMNS)
+    return summary.sort_values("psnr_db", ascending=False, ignore_index=True)
+
+
+def save_summary(summary: pd.DataFrame, run_folder: Path) -> None:
+    """Write the summary as `results.csv` into the run folder."""
+    with written_whole(run_folder / "results.csv") as temporary:
+        summary.to_csv(temporary, index=False, float_format="%.6g")
+
+
+def by_gain(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> dict[str, int]:
+    """Return the positions of the patches that a method helped most, typically and least.
+
+    Parameters
+    ----------
+    scores, noisy_scores : DataFrame
+        From `casestudy.metrics.score`, on the same patches.
+
+    Returns
+    -------
+    dict
+        "best", "median" and "worst" gain in PSNR.
+    """
+    order = np.argsort((noisy_scores["psnr_db"] - scores["psnr_db"]).to_numpy(), kind="stable")
+    return {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
+
+
+def _interval(table: pd.DataFrame, column: str, seed: int) -> tuple[float, float]:
+    images = table.groupby("image")[column].agg(["sum", "count"]).to_numpy()
+    if len(images) < 2:
+        return np.nan, np.nan
+
+    def mean(total: np.ndarray, count: np.ndarray, axis: int = -1) -> np.ndarray:
+        return total.sum(axis=axis) / count.sum(axis=axis)
+
+    result = bootstrap(
+        tuple(images.T), mean, paired=True, n_resamples=2000, method="percentile", rng=seed
+    )
+    return tuple(result.confidence_interval)

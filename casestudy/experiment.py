@@ -1,0 +1,164 @@
+"""What every notebook starts with: checked parameters, split patches, and a run folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from casestudy.datasets import Pair, load_pairs
+from casestudy.errors import CaseStudyError
+from casestudy.metrics import psnr
+from casestudy.parameters import check_parameters
+from casestudy.patches import Patches, cut_patches, split_pairs
+from casestudy.paths import reports_root, written_whole
+
+EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are shown
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A dataset split into patches, and the folder that a run's results go to.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    train, validation, test : Patches
+        No scene (with `split_by="scene"`) or pair (with "image") stands in two of them.
+    """
+
+    folder: Path
+    train: Patches
+    validation: Patches
+    test: Patches
+
+    def example_positions(self) -> np.ndarray:
+        """Return the positions of the test patches that every notebook shows.
+
+        Picked by rule: a strongly, a typically and a weakly disturbed patch, by noisy PSNR.
+        """
+        everyone = np.arange(len(self.test))
+        quality = [psnr(self.test.clean([i])[0], self.test.noisy([i])[0]) for i in everyone]
+        quantiles = np.quantile(everyone, EXAMPLES, method="nearest").astype(int)
+        return np.argsort(quality, kind="stable")[quantiles]
+
+    def save_result(
+        self,
+        scores: pd.DataFrame,
+        denoised: np.ndarray,
+        parameters: int = 0,
+        file: Path | None = None,
+    ) -> None:
+        """Write a method's scores, which makes it part of the comparison.
+
+        Parameters
+        ----------
+        scores : DataFrame
+            From `casestudy.metrics.score`, on this experiment's test patches.
+        denoised : ndarray, shape (N, size, size, 3), uint8
+            The test patches, denoised; those shown as examples are kept.
+        parameters : int
+            Weights of the network; 0 for methods that have none.
+        file : Path or None
+            The file whose size the comparison states.
+        """
+        method = scores["method"].iloc[0]
+        size_mb = file.stat().st_size / 1e6 if file else 0.0
+        name = file_name(method)
+        with written_whole(self.folder / "scores" / f"{name}.npy") as temporary:
+            np.save(temporary, denoised[self.example_positions()])
+        with written_whole(self.folder / "scores" / f"{name}.csv") as temporary:
+            scores.assign(parameters=parameters, size_mb=size_mb).to_csv(temporary, index=False)
+
+
+def file_name(method: str) -> str:
+    """Return a method's name as a file name: lower case, words joined by hyphens."""
+    words = "".join(c if c.isalnum() else " " for c in method.lower()).split()
+    return "-".join(words)
+
+
+def open_experiment(
+    dataset: str = "sample",
+    run_folder: str = "",
+    seed: int = 0,
+    split_by: str = "scene",
+    protocol: str = "native",
+    patch_size: int = 256,
+    max_pairs: int = 0,
+    max_train_patches: int = 0,
+    max_test_patches: int = 0,
+    **others: object,
+) -> Experiment:
+    """Check a notebook's parameters, cut the dataset into patches and split them.
+
+    Parameters
+    ----------
+    dataset : str
+        See `casestudy.datasets.load_pairs`.
+    run_folder : str
+        Folder for scores and models; "" means `reports/<dataset>` in the project.
+    seed : int
+        Decides the split.
+    split_by : {"scene", "image"}
+        See `casestudy.patches.split_pairs`.
+    protocol, patch_size
+        See `casestudy.patches.cut_patches`.
+    max_pairs, max_train_patches, max_test_patches : int
+        For a quick look: at most so many pairs in all, patches to train on, patches to score;
+        0 means all.
+    **others
+        Further parameters of the notebook, checked here with the rest.
+
+    Returns
+    -------
+    Experiment
+        The test split holds 20 % of the scenes (or pairs); 10 % of the others validate.
+
+    Raises
+    ------
+    CaseStudyError
+        For wrong parameters, before any work starts; for missing or unsound data.
+    """
+    check_parameters(
+        {
+            "dataset": dataset,
+            "run_folder": run_folder,
+            "seed": seed,
+            "split_by": split_by,
+            "protocol": protocol,
+            "patch_size": patch_size,
+            "max_pairs": max_pairs,
+            "max_train_patches": max_train_patches,
+            "max_test_patches": max_test_patches,
+            **others,
+        }
+    )
+    pairs = few(load_pairs(dataset), max_pairs)
+    patches = cut_patches(dataset, pairs, patch_size, protocol)
+    training, test_pairs = split_pairs(pairs, split_by, 0.2, seed)
+    train_pairs, validation_pairs = split_pairs(training, split_by, 0.1, seed)
+    train, validation, test = (
+        patches.of_images([pair.id for pair in part])
+        for part in (train_pairs, validation_pairs, test_pairs)
+    )
+    return Experiment(
+        folder=Path(run_folder) if run_folder else default_run_folder(dataset),
+        train=train.spread(max_train_patches),
+        validation=validation,
+        test=test.spread(max_test_patches),
+    )
+
+
+def few(pairs: list[Pair], count: int) -> list[Pair]:
+    """Return at most `count` pairs, evenly spaced over all; 0 means all."""
+    if not 0 < count < len(pairs):
+        return pairs
+    if count < 3:
+        raise CaseStudyError("max_pairs must be at least 3: to train, to validate and to test.")
+    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).round().astype(int)]
+
+
+def default_run_folder(dataset: str) -> Path:
+    """Return `reports/<dataset>`, with what a folder's name cannot hold replaced."""
+    return reports_root() / file_name(dataset)

@@ -1,0 +1,45 @@
+"""The baseline: a convolutional autoencoder that squeezes the picture through a small grid.
+
+S. Solomon, "Image Denoising using Deep Learning", 2021: three convolutions with max-pooling,
+three transposed convolutions, and a last convolution with 3 filters. The article does not give
+the widths; 32, 64, 128 is what re-creations of it use. The last layer is linear here, as the
+losses and metrics need no sigmoid. There are no skip connections: every detail has to fit into
+the 8 times smaller grid.
+"""
+
+import keras
+from keras import layers
+
+
+def build_autoencoder(filters: int = 32) -> keras.Model:
+    """Build the autoencoder.
+
+    Parameters
+    ----------
+    filters : int
+        Width of the first level; the next two have twice and four times as many.
+
+    Returns
+    -------
+    keras.Model
+        From (N, H, W, 3) in [0, 1] to the same shape, H and W multiples of 8. 333,955
+        parameters with 32 filters.
+    """
+    noisy = keras.Input((None, None, 3), name="noisy")
+    x = noisy
+    for width in (filters, 2 * filters, 4 * filters):
+        x = layers.Conv2D(
+            width, 3, padding="same", activation="relu", kernel_initializer="he_normal"
+        )(x)
+        x = layers.MaxPooling2D(2)(x)
+    for width in (4 * filters, 2 * filters, filters):
+        x = layers.Conv2DTranspose(
+            width,
+            3,
+            strides=2,
+            padding="same",
+            activation="relu",
+            kernel_initializer="he_normal",
+        )(x)
+    denoised = layers.Conv2D(3, 3, padding="same", name="denoised")(x)
+    return keras.Model(noisy, denoised, name="autoencoder")

@@ -1,0 +1,99 @@
+"""Non-Local Means, the classical baseline: average pixels whose surroundings look alike.
+
+Buades, Coll, Morel, "A non-local algorithm for image denoising", CVPR 2005,
+doi:10.1109/CVPR.2005.38; OpenCV's and scikit-image's implementations. The strength is given as
+a multiple of the noise level that is estimated from the image itself (Donoho and Johnstone's
+median of wavelet details), so one strength serves weak and strong noise.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import cv2
+import numpy as np
+import pandas as pd
+from skimage.restoration import denoise_nl_means, estimate_sigma
+from tqdm.auto import tqdm
+
+from casestudy.metrics import psnr
+from casestudy.patches import Patches
+
+PATCH = 7  # px, side of the neighbourhoods that are compared
+WINDOW = 21  # px, side of the window that is searched for similar ones
+
+
+def nlm_opencv(noisy: np.ndarray, strength: float) -> np.ndarray:
+    """Denoise with OpenCV's NLM, which separates lightness from colour (CIE Lab).
+
+    Parameters
+    ----------
+    noisy : ndarray, shape (N, H, W, 3), float32 in [0, 1]
+        Rounded to 8 bits, the only depth that OpenCV's colour NLM takes.
+    strength : float
+        Filter strength h in multiples of the estimated noise level.
+
+    Returns
+    -------
+    ndarray of noisy's shape, float32 in [0, 1]
+    """
+    return np.stack([_opencv(image, strength) for image in noisy])
+
+
+def nlm_skimage(noisy: np.ndarray, strength: float) -> np.ndarray:
+    """Denoise with scikit-image's NLM, which compares all three channels at once.
+
+    Parameters and return value are those of `nlm_opencv`; nothing is rounded.
+    """
+    return np.stack([_skimage(image, strength) for image in noisy])
+
+
+NLM = {"NLM (OpenCV)": nlm_opencv, "NLM (scikit-image)": nlm_skimage}
+
+
+def search_strength(
+    nlm: Callable[..., np.ndarray], patches: Patches, strengths: Sequence[float]
+) -> pd.DataFrame:
+    """Return the mean PSNR over patches for each strength.
+
+    Parameters
+    ----------
+    nlm : nlm_opencv or nlm_skimage
+    patches : Patches
+        Training patches; a strength chosen on test patches would flatter the method.
+    strengths : sequence of float
+
+    Returns
+    -------
+    DataFrame
+        Columns strength and psnr_db.
+    """
+    everything = np.arange(len(patches))
+    noisy, clean = patches.noisy(everything), patches.clean(everything)
+    rows = []
+    for strength in tqdm(strengths, desc="strength", leave=False):
+        denoised = partial(nlm, strength=strength)(noisy)
+        psnr_db = np.mean([psnr(c, d) for c, d in zip(clean, denoised, strict=True)])
+        rows.append({"strength": strength, "psnr_db": psnr_db})
+    return pd.DataFrame(rows)
+
+
+def _noise_level(image: np.ndarray) -> float:
+    return float(estimate_sigma(image, average_sigmas=True, channel_axis=-1))
+
+
+def _opencv(image: np.ndarray, strength: float) -> np.ndarray:
+    h = strength * _noise_level(image) * 255
+    levels = cv2.cvtColor(np.round(image * 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
+    denoised = cv2.fastNlMeansDenoisingColored(levels, None, h, h, PATCH, WINDOW)
+    return cv2.cvtColor(denoised, cv2.COLOR_BGR2RGB) / np.float32(255)
+
+
+def _skimage(image: np.ndarray, strength: float) -> np.ndarray:
+    return denoise_nl_means(
+        image,
+        patch_size=PATCH,
+        patch_distance=WINDOW // 2,
+        h=strength * _noise_level(image),
+        fast_mode=True,
+        channel_axis=-1,
+    )

@@ -1,0 +1,75 @@
+"""The notebooks' parameters: their names, types and ranges, checked before any work starts."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from casestudy.errors import CaseStudyError
+
+
+def _known_dataset(name: str) -> str:
+    from casestudy.datasets import DATASETS
+
+    if name not in DATASETS and not name.startswith("folder:"):
+        raise ValueError(f"known are {', '.join(DATASETS)} and folder:PATH")
+    return name
+
+
+def _known_size(side: int) -> int:
+    # Each divides the article's 1024 pixels, and can be halved as often as a network needs.
+    if side not in (32, 64, 128, 256, 512):
+        raise ValueError("known are 32, 64, 128, 256 and 512 pixels")
+    return side
+
+
+class Parameters(BaseModel):
+    """Every parameter that a notebook may declare."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: Annotated[str, AfterValidator(_known_dataset)] = "sample"
+    run_folder: str = ""
+    seed: int = Field(0, ge=0, lt=2**32)
+    split_by: Literal["scene", "image"] = "scene"
+    protocol: Literal["native", "article"] = "native"
+    patch_size: Annotated[int, AfterValidator(_known_size)] = 256
+    max_pairs: int = Field(0, ge=0)
+    max_train_patches: int = Field(0, ge=0)
+    max_test_patches: int = Field(0, ge=0)
+    epochs: int = Field(15, ge=1, le=10_000)
+    batch_size: int = Field(32, ge=1, le=1024)
+
+
+def check_parameters(values: Mapping[str, object]) -> dict[str, object]:
+    """Return the values in their declared types, or say what is wrong with them.
+
+    Parameters
+    ----------
+    values : mapping
+        Some of the parameters by name. Text is converted where a number is meant, as it comes
+        from a command line.
+
+    Returns
+    -------
+    dict
+        The same names with checked values.
+
+    Raises
+    ------
+    CaseStudyError
+        For an unknown name, a wrong type or a value out of range; all of them in one message.
+    """
+    unknown = sorted(set(values) - set(Parameters.model_fields))
+    if unknown:
+        known = ", ".join(Parameters.model_fields)
+        raise CaseStudyError(f"Unknown parameter {', '.join(unknown)}. Known: {known}.")
+    try:
+        checked = Parameters.model_validate(dict(values))
+    except ValidationError as error:
+        complaints = [
+            f"{problem['loc'][0]}={problem['input']!r}: {problem['msg']}"
+            for problem in error.errors()
+        ]
+        raise CaseStudyError("Wrong parameter. " + "; ".join(complaints)) from None
+    return {name: getattr(checked, name) for name in values}

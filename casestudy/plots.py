@@ -1,0 +1,256 @@
+"""The figures of the notebooks. Each function returns the figure; none shows or saves it.
+
+Images keep one fixed scale, [0, 255] in uint8 or [0, 1] in float, and are drawn pixel by pixel,
+so that panels can be compared.
+"""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+NOISY, CLEAN = "#c1543c", "#2f6f8f"  # the colours of noisy and clean in every plot
+CHANNELS = {"red": "#c0392b", "green": "#2e8b57", "blue": "#2c5fa8"}
+
+
+def use_style() -> None:
+    """Set the look of all figures of a notebook."""
+    sns.set_theme(style="whitegrid", context="notebook", font_scale=0.9)
+    plt.rcParams.update({"figure.dpi": 100, "figure.constrained_layout.use": True})
+
+
+def show_images(rows: Mapping[str, Mapping[str, np.ndarray]], width: float = 3.2) -> Figure:
+    """Draw a grid of images.
+
+    Parameters
+    ----------
+    rows : mapping of row label to mapping of title to image
+        Images are (H, W, 3) or (H, W), uint8 or float in [0, 1]. A title is drawn over the
+        first row, and again where it changes from one row to the next.
+    width : float
+        Width of a panel in inches.
+    """
+    columns = max(len(images) for images in rows.values())
+    shapes = [next(iter(images.values())).shape for images in rows.values()]
+    height = sum(width * shape[0] / shape[1] + 0.35 for shape in shapes)
+    ratios = [shape[0] / shape[1] for shape in shapes]
+    fig, axes = plt.subplots(
+        len(rows),
+        columns,
+        figsize=(width * columns, height),
+        squeeze=False,
+        height_ratios=ratios,
+    )
+    shown: list[str] = []
+    for line, (label, images) in zip(axes, rows.items(), strict=True):
+        for ax in line:
+            ax.set_axis_off()
+        for ax, (title, image) in zip(line, images.items(), strict=False):
+            limits = {"vmin": 0, "vmax": 255 if image.dtype == np.uint8 else 1}
+            ax.imshow(_in_range(image), cmap="gray", interpolation="nearest", **limits)
+            if list(images) != shown:
+                ax.set_title(title, fontsize="medium")
+        line[0].text(
+            -0.04, 0.5, label, rotation=90, va="center", ha="right", transform=line[0].transAxes
+        )
+        shown = list(images)
+    return fig
+
+
+def zoom(image: np.ndarray, size: int = 64, factor: int = 4) -> np.ndarray:
+    """Return the central square of an image with every pixel repeated.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3)
+    size : int
+        Side of the square in pixels.
+    factor : int
+        How often each pixel is repeated along each side.
+    """
+    top, left = (max((side - size) // 2, 0) for side in image.shape[:2])
+    square = image[top : top + size, left : left + size]
+    return square.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def difference(image: np.ndarray, clean: np.ndarray, gain: float = 4.0) -> np.ndarray:
+    """Return what an image has that the clean one has not, amplified around mid-gray.
+
+    Parameters
+    ----------
+    image, clean : ndarray, shape (H, W, 3), uint8
+    gain : float
+        Amplification.
+
+    Returns
+    -------
+    ndarray, float in [0, 1]
+    """
+    return np.clip(0.5 + gain * (image.astype(np.float32) - clean) / 255, 0, 1)
+
+
+def plot_intensity_histograms(noisy: np.ndarray, clean: np.ndarray) -> Figure:
+    """Draw the histogram of each channel of a pair of uint8 images."""
+    fig, axes = plt.subplots(1, 3, figsize=(10, 2.8), sharey=True)
+    for channel, (ax, name) in enumerate(zip(axes, CHANNELS, strict=True)):
+        for image, label, colour in ((noisy, "noisy", NOISY), (clean, "clean", CLEAN)):
+            counts = np.bincount(image[..., channel].ravel(), minlength=256)
+            ax.stairs(counts / counts.sum(), np.arange(257), fill=True, alpha=0.25, color=colour)
+            ax.stairs(counts / counts.sum(), np.arange(257), label=label, color=colour)
+        ax.set(title=name, xlabel="intensity (0-255)")
+    axes[0].set_ylabel("share of pixels")
+    axes[-1].legend()
+    return fig
+
+
+def plot_means(statistics: pd.DataFrame) -> Figure:
+    """Draw the distribution of the mean pixel value of noisy and clean images."""
+    long = statistics.melt(value_vars=["mean_noisy", "mean_clean"])
+    long["variable"] = long["variable"].str.removeprefix("mean_")
+    fig, ax = plt.subplots(figsize=(7, 3))
+    sns.histplot(
+        long,
+        x="value",
+        hue="variable",
+        palette=[NOISY, CLEAN],
+        bins=np.arange(0, 256, 15),
+        kde=True,
+        ax=ax,
+    )
+    ax.set(xlabel="mean pixel value of an image (0-255)", ylabel="images", xlim=(0, 255))
+    ax.get_legend().set_title(None)
+    return fig
+
+
+def plot_quality(statistics: pd.DataFrame) -> Figure:
+    """Draw histogram and density (PDF) of the PSNR and SSIM of noisy against clean."""
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3))
+    for ax, column, label in zip(axes, ("psnr_db", "ssim"), ("PSNR (dB)", "SSIM"), strict=True):
+        sns.histplot(statistics, x=column, stat="density", kde=True, color=NOISY, ax=ax)
+        ax.set(xlabel=f"{label} of noisy against clean", ylabel="density")
+    return fig
+
+
+def plot_noise_by_intensity(measured: pd.DataFrame) -> Figure:
+    """Draw noise against intensity: a panel per camera, a line per ISO, all channels."""
+    grid = sns.relplot(
+        measured.assign(iso=measured["iso"].astype(str).replace("<NA>", "unknown")),
+        x="intensity",
+        y="sigma",
+        hue="channel",
+        style="iso",
+        col="camera",
+        col_wrap=min(3, measured["camera"].nunique()),
+        kind="line",
+        palette=CHANNELS,
+        height=3.2,
+        aspect=1.25,
+    )
+    grid.set_axis_labels("clean intensity (0-255)", "noise, standard deviation (of 255)")
+    grid.set_titles("{col_name}")
+    return grid.figure
+
+
+def plot_autocorrelation(correlation: np.ndarray) -> Figure:
+    """Draw how the noise of a pixel correlates with that of its neighbours.
+
+    Parameters
+    ----------
+    correlation : ndarray, shape (2 reach + 1, 2 reach + 1)
+        From `casestudy.exploration.noise_autocorrelation`.
+    """
+    reach = correlation.shape[0] // 2
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=[1, 1.6])
+    extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
+    drawn = left.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1, extent=extent)
+    left.set(xlabel="columns apart", ylabel="rows apart")
+    left.grid(False)
+    fig.colorbar(drawn, ax=left, label="correlation")
+    apart = np.arange(reach + 1)
+    right.plot(apart, correlation[reach, reach:], "o-", color=NOISY, label="along a row")
+    right.plot(apart, correlation[reach:, reach], "s-", color=CLEAN, label="along a column")
+    right.plot(apart, apart == 0, ":", color="gray", label="white noise")
+    right.set(xlabel="distance (pixels)", ylabel="correlation")
+    right.legend()
+    return fig
+
+
+def plot_search(searches: Mapping[str, pd.DataFrame], noisy_psnr_db: float) -> Figure:
+    """Draw mean PSNR against filter strength for each method, and the noisy input's."""
+    fig, ax = plt.subplots(figsize=(7, 3.2))
+    for method, table in searches.items():
+        ax.plot(table["strength"], table["psnr_db"], "o-", label=method)
+    ax.axhline(noisy_psnr_db, color="gray", linestyle=":", label="noisy input")
+    ax.set(xlabel="strength (multiples of the estimated noise level)", ylabel="mean PSNR (dB)")
+    ax.legend()
+    return fig
+
+
+def plot_history(history: pd.DataFrame) -> Figure:
+    """Draw training and validation loss by epoch."""
+    fig, ax = plt.subplots(figsize=(7, 3.2))
+    ax.plot(history["epoch"], history["loss"], "o-", color=CLEAN, label="training")
+    ax.plot(history["epoch"], history["val_loss"], "s-", color=NOISY, label="validation")
+    ax.set(xlabel="epoch", ylabel="loss (mean squared error)", yscale="log")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend()
+    return fig
+
+
+def plot_gain_by_noise(scores: pd.DataFrame) -> Figure:
+    """Draw each test patch's gain against the quality of its noisy input, by method."""
+    noisy = scores[scores["method"] == "noisy"].set_index(["image", "patch"])["psnr_db"]
+    others = scores[scores["method"] != "noisy"].join(
+        noisy.rename("noisy_db"), on=["image", "patch"]
+    )
+    fig, ax = plt.subplots(figsize=(7, 3.6))
+    sns.scatterplot(
+        others, x="noisy_db", y="gain_db", hue="method", style="method", alpha=0.7, ax=ax
+    )
+    ax.axhline(0, color="gray", linewidth=1)
+    ax.set(xlabel="PSNR of the noisy patch (dB)", ylabel="gain in PSNR (dB)")
+    ax.legend(title=None)
+    return fig
+
+
+def plot_summary(summary: pd.DataFrame) -> Figure:
+    """Draw mean PSNR and SSIM of each method with their bootstrap intervals."""
+    fig, axes = plt.subplots(1, 2, figsize=(10, 0.5 * len(summary) + 1.2), sharey=True)
+    ordered = summary.iloc[::-1]
+    for ax, column, label in zip(axes, ("psnr_db", "ssim"), ("PSNR (dB)", "SSIM"), strict=True):
+        stem = column.removesuffix("_db")
+        errors = [
+            ordered[column] - ordered[f"{stem}_low"],
+            ordered[f"{stem}_high"] - ordered[column],
+        ]
+        ax.errorbar(
+            ordered[column], ordered["method"], xerr=errors, fmt="o", color=CLEAN, capsize=4
+        )
+        ax.set(xlabel=f"mean {label}, 95 % interval")
+        ax.margins(y=0.15)
+    return fig
+
+
+def plot_quality_by_time(summary: pd.DataFrame) -> Figure:
+    """Draw gain over noisy against seconds per megapixel, one labelled point per method."""
+    methods = summary[summary["method"] != "noisy"]
+    fig, ax = plt.subplots(figsize=(7, 3.4))
+    ax.scatter(methods["seconds_per_megapixel"], methods["gain_db"], color=NOISY)
+    for row in methods.itertuples():
+        ax.annotate(
+            row.method,
+            (row.seconds_per_megapixel, row.gain_db),
+            xytext=(6, 5),
+            textcoords="offset points",
+        )
+    ax.axhline(0, color="gray", linewidth=1)
+    ax.margins(0.25)
+    ax.set(xscale="log", xlabel="seconds per megapixel", ylabel="mean gain in PSNR (dB)")
+    return fig
+
+
+def _in_range(image: np.ndarray) -> np.ndarray:
+    return image if image.dtype == np.uint8 else np.clip(image, 0.0, 1.0)

@@ -1,0 +1,120 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from casestudy.comparison import by_gain, load_examples, load_scores, save_summary, summarize
+from casestudy.errors import CaseStudyError
+from casestudy.experiment import file_name, open_experiment
+from casestudy.metrics import score
+
+
+@pytest.fixture
+def experiment(pair_folder, tmp_path):
+    return open_experiment(f"folder:{pair_folder}", str(tmp_path / "run"), patch_size=32)
+
+
+def save(experiment, method, denoiser, **facts):
+    experiment.save_result(*score(method, denoiser, experiment.test), **facts)
+
+
+def halfway(experiment):
+    """Return a denoiser that halves the error: 20 log10(2) dB better than noisy."""
+    clean = experiment.test.clean(np.arange(len(experiment.test)))
+    noisy = experiment.test.noisy(np.arange(len(experiment.test)))
+
+    def denoiser(batch):
+        rows = [np.argmin(np.abs(noisy - patch).sum(axis=(1, 2, 3))) for patch in batch]
+        return (batch + clean[rows]) / 2
+
+    return denoiser
+
+
+def test_no_scene_is_in_two_parts(experiment):
+    parts = [experiment.train, experiment.validation, experiment.test]
+    scenes = [set(part.table["scene"]) for part in parts]
+    assert all(scenes)
+    assert not (scenes[0] & scenes[1] or scenes[0] & scenes[2] or scenes[1] & scenes[2])
+
+
+def test_limits_are_kept(pair_folder, tmp_path):
+    small = open_experiment(
+        f"folder:{pair_folder}",
+        str(tmp_path / "run"),
+        patch_size=32,
+        max_pairs=3,
+        max_train_patches=2,
+        max_test_patches=1,
+    )
+    assert (len(small.train), len(small.test)) == (2, 1)
+
+
+def test_a_method_joins_the_comparison_by_writing_its_scores(experiment):
+    save(experiment, "noisy", lambda batch: batch)
+    save(experiment, "Half way", halfway(experiment), parameters=12)
+    summary = summarize(load_scores(experiment.folder))
+    assert list(summary["method"]) == ["Half way", "noisy"]
+    row = summary.iloc[0]
+    assert row["gain_db"] == pytest.approx(20 * np.log10(2), abs=1e-3)
+    assert row["parameters"] == 12
+    assert row["psnr_low"] <= row["psnr_db"] <= row["psnr_high"]
+
+    save_summary(summary, experiment.folder)
+    written = pd.read_csv(experiment.folder / "results.csv")
+    expected = {"method", "psnr_db", "ssim", "gain_db", "parameters", "size_mb"}
+    assert expected | {"seconds_per_megapixel"} <= set(written.columns)
+    assert np.isfinite(written.select_dtypes("number")).all(axis=None)
+
+
+def test_the_examples_of_a_method_are_its_results(experiment):
+    save(experiment, "dark", np.zeros_like)
+    examples = load_examples(experiment.folder, "dark")
+    assert examples.shape == (3, 32, 32, 3) and not examples.any()
+
+
+def test_scores_of_other_patches_are_refused(experiment, pair_folder):
+    save(experiment, "noisy", lambda batch: batch)
+    other = open_experiment(f"folder:{pair_folder}", str(experiment.folder), patch_size=64)
+    save(other, "other", lambda batch: batch)
+    with pytest.raises(CaseStudyError, match=r"other\.csv"):
+        load_scores(experiment.folder)
+
+
+def test_missing_scores_say_what_to_run(tmp_path):
+    with pytest.raises(CaseStudyError, match="notebook 02"):
+        load_scores(tmp_path)
+
+
+def test_the_bootstrap_interval_covers_the_mean_of_normal_data():
+    """95 % of intervals should hold the true mean; with 40 draws fewer than 32 is a 1e-5 event."""
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(40):
+        table = pd.DataFrame(
+            {
+                "method": "m",
+                "image": np.arange(60),
+                "psnr_db": rng.normal(30, 2, 60),
+                "ssim": 0.5,
+                "gain_db": 0.0,
+                "parameters": 0,
+                "size_mb": 0.0,
+                "seconds": 1.0,
+                "megapixels": 1.0,
+            }
+        )
+        row = summarize(table).iloc[0]
+        covered += row["psnr_low"] < 30 < row["psnr_high"]
+    assert covered >= 32
+
+
+def test_patches_are_ranked_by_gain():
+    noisy = pd.DataFrame({"psnr_db": [20.0, 20.0, 20.0, 30.0, 30.0]})
+    method = pd.DataFrame({"psnr_db": [25.0, 21.0, 22.0, 29.0, 33.0]})
+    assert by_gain(method, noisy) == {"best": 0, "median": 2, "worst": 3}
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("NLM (OpenCV)", "nlm-opencv"), ("folder:../x y", "folder-x-y")]
+)
+def test_method_names_become_plain_file_names(method, name):
+    assert file_name(method) == name

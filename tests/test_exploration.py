@@ -1,0 +1,62 @@
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from casestudy.datasets import Pair
+from casestudy.exploration import (
+    autocorrelation,
+    noise_autocorrelation,
+    noise_by_intensity,
+    pair_statistics,
+)
+
+
+@dataclass(frozen=True)
+class MadePair(Pair):
+    """A pair made of arrays: clean levels from 64 to 192 and noise of a chosen kind."""
+
+    sigma_at_64: float = 5.0
+    sigma_at_192: float = 5.0
+
+    def load(self):
+        rng = np.random.default_rng(0)
+        clean = np.repeat(np.array([64, 192], np.uint8), 128)[:, None, None]
+        clean = np.broadcast_to(clean, (256, 200, 3)).copy()
+        sigma = np.where(clean < 128, self.sigma_at_64, self.sigma_at_192)
+        return np.round(clean + sigma * rng.normal(size=clean.shape)).astype(np.uint8), clean
+
+    def fingerprint(self):
+        return self.id
+
+
+def test_statistics_of_a_known_pair():
+    row = pair_statistics([MadePair("a", "s", "cam", 100)]).iloc[0]
+    assert row["mean_clean"] == 128
+    assert row["sigma"] == pytest.approx(np.hypot(5, np.sqrt(1 / 12)), rel=0.01)
+    assert row["psnr_db"] == pytest.approx(20 * np.log10(255 / row["sigma"]), abs=0.01)
+    assert row["black_noisy"] == row["black_clean"] == 0
+
+
+def test_signal_dependence_is_measured():
+    table = noise_by_intensity([MadePair("a", "s", "cam", 100, sigma_at_64=4, sigma_at_192=12)])
+    dark, bright = table[table["intensity"] < 128], table[table["intensity"] > 128]
+    assert dark["sigma"].to_numpy() == pytest.approx(4, rel=0.02)
+    assert bright["sigma"].to_numpy() == pytest.approx(12, rel=0.02)
+    assert set(table["channel"]) == {"red", "green", "blue"}
+
+
+def test_white_noise_is_uncorrelated():
+    correlation = noise_autocorrelation([MadePair("a", "s")], reach=3)
+    assert correlation.shape == (7, 7)
+    assert correlation[3, 3] == pytest.approx(1)
+    correlation[3, 3] = 0
+    assert np.abs(correlation).max() < 0.02
+
+
+def test_a_moving_average_has_the_textbook_correlation():
+    """Mean of two neighbours in a row: correlation 1/2 at distance one, none beyond."""
+    white = np.random.default_rng(0).normal(size=(400, 401, 3))
+    correlation = autocorrelation((white[:, 1:] + white[:, :-1]) / 2, reach=2)
+    assert correlation[2] == pytest.approx([0, 0.5, 1, 0.5, 0], abs=0.02)
+    assert correlation[:, 2] == pytest.approx([0, 0, 1, 0, 0], abs=0.02)

@@ -1,0 +1,88 @@
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from casestudy.datasets import load_pairs
+from casestudy.metrics import psnr, score, ssim
+from casestudy.patches import cut_patches
+
+
+def textured(seed=0, shape=(64, 80, 3)):
+    return cv2.GaussianBlur(np.random.default_rng(seed).random(shape), (0, 0), 2)
+
+
+def test_psnr_of_a_known_error():
+    """10 log10(1 / 0.1^2) = 20 dB."""
+    assert psnr(np.zeros((8, 8, 3)), np.full((8, 8, 3), 0.1)) == pytest.approx(20.0)
+
+
+def test_psnr_range_is_one_even_when_values_leave_it():
+    clean = np.zeros((8, 8, 3))
+    clean[0, 0, 0] = -0.001
+    assert psnr(clean, clean + 0.1) == pytest.approx(20.0)
+
+
+def test_psnr_of_equal_images_is_infinite():
+    assert psnr(textured(), textured()) == np.inf
+
+
+def wang_ssim(clean, other):
+    """Wang et al. 2004 written out with OpenCV: 11x11 Gaussian window, sigma 1.5, valid part."""
+    window = cv2.getGaussianKernel(11, 1.5)
+
+    def mean(x):
+        return cv2.sepFilter2D(x, cv2.CV_64F, window, window)[5:-5, 5:-5]
+
+    c1, c2 = 0.01**2, 0.03**2
+    values = []
+    for channel in range(3):
+        x, y = clean[..., channel], other[..., channel]
+        mx, my = mean(x), mean(y)
+        vx, vy, cov = mean(x * x) - mx**2, mean(y * y) - my**2, mean(x * y) - mx * my
+        value = (2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))
+        values.append(value.mean())
+    return np.mean(values)
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.05, 0.2])
+def test_ssim_agrees_with_another_implementation(sigma):
+    clean = textured()
+    noisy = clean + np.random.default_rng(1).normal(0, sigma, clean.shape)
+    assert ssim(clean, noisy) == pytest.approx(wang_ssim(clean, noisy), abs=1e-4)
+
+
+@pytest.fixture
+def patches(pair_folder):
+    name = f"folder:{pair_folder}"
+    return cut_patches(name, load_pairs(name), size=64)
+
+
+def test_score_has_a_row_per_patch_and_times_only_the_denoiser(patches):
+    scores, denoised = score("noisy", lambda batch: batch, patches, batch_size=3)
+    assert len(scores) == len(patches) == len(denoised)
+    named = {"dataset", "image", "scene", "patch", "method", "psnr_db", "ssim", "seconds"}
+    assert named <= set(scores.columns)
+    np.testing.assert_array_equal(
+        denoised, np.round(patches.noisy(np.arange(len(patches))) * 255).astype(np.uint8)
+    )
+    expected = [psnr(patches.clean([i])[0], patches.noisy([i])[0]) for i in range(len(patches))]
+    np.testing.assert_allclose(scores["psnr_db"], expected)
+    assert (scores["seconds"] < 0.01).all()
+
+
+def test_score_clips_what_leaves_the_range(patches):
+    clean, _ = score("bright", lambda batch: np.full_like(batch, 7.0), patches)
+    white, _ = score("white", lambda batch: np.ones_like(batch), patches)
+    pd.testing.assert_series_equal(clean["psnr_db"], white["psnr_db"])
+
+
+def test_score_gives_every_call_a_batch_of_one_shape(patches):
+    shapes = set()
+
+    def denoiser(batch):
+        shapes.add(batch.shape)
+        return batch
+
+    score("noisy", denoiser, patches, batch_size=3)
+    assert len(shapes) == 1

@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from casestudy.datasets import load_pairs
+from casestudy.metrics import psnr
+from casestudy.nlm import NLM, nlm_opencv, search_strength
+from casestudy.patches import cut_patches
+
+
+@pytest.fixture
+def patches(pair_folder):
+    name = f"folder:{pair_folder}"
+    return cut_patches(name, load_pairs(name), size=64)
+
+
+@pytest.mark.parametrize("name", NLM)
+def test_nlm_raises_psnr_and_keeps_shape_and_range(name, patches):
+    noisy, clean = patches.noisy(np.arange(2)), patches.clean(np.arange(2))
+    denoised = NLM[name](noisy, strength=1.0)
+    assert denoised.shape == noisy.shape and denoised.dtype == np.float32
+    assert denoised.min() >= 0 and denoised.max() <= 1
+    assert psnr(clean[0], denoised[0]) > psnr(clean[0], noisy[0]) + 3
+
+
+@pytest.mark.parametrize("name", NLM)
+def test_a_very_small_strength_returns_the_input(name, patches):
+    noisy = patches.noisy(np.arange(1))
+    # OpenCV works in CIE Lab of 8 bits, whose conversion alone moves a value by a few levels.
+    assert np.abs(NLM[name](noisy, strength=1e-3) - noisy).mean() < 2 / 255
+
+
+def test_the_search_tells_weak_from_strong(patches):
+    table = search_strength(nlm_opencv, patches, [0.01, 1.0])
+    assert list(table["strength"]) == [0.01, 1.0]
+    assert table["psnr_db"].is_monotonic_increasing

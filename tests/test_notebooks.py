@@ -1,0 +1,47 @@
+"""Every notebook runs at a small setting, by papermill alone, whatever the working directory."""
+
+import papermill
+import pytest
+
+from casestudy.comparison import load_scores
+from casestudy.paths import project_root
+
+SMALL = {
+    "01_eda": {"patch_size": 64, "max_pairs": 8},
+    "02_nlm_baseline": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
+    "03_autoencoder": {
+        "patch_size": 64,
+        "max_pairs": 8,
+        "max_train_patches": 8,
+        "max_test_patches": 4,
+        "epochs": 1,
+        "batch_size": 4,
+    },
+    "07_comparison": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
+}
+NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs(notebook, run_folder, tmp_path, monkeypatch):
+    """In order, since the comparison reads what the others wrote."""
+    monkeypatch.chdir(tmp_path)
+    parameters = SMALL[notebook.stem] | {"run_folder": str(run_folder)}
+    assert parameters.keys() <= papermill.inspect_notebook(str(notebook)).keys()
+    executed = papermill.execute_notebook(
+        str(notebook), str(tmp_path / notebook.name), parameters, progress_bar=False
+    )
+    code = [cell for cell in executed.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    assert not list(tmp_path.glob("*.csv"))
+
+
+def test_every_notebook_left_its_scores(run_folder):
+    scores = load_scores(run_folder)
+    assert set(scores["method"]) == {"noisy", "NLM (OpenCV)", "NLM (scikit-image)", "autoencoder"}
+    assert (run_folder / "results.csv").is_file()

@@ -1,0 +1,148 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from casestudy.datasets import load_pairs
+from casestudy.errors import CaseStudyError
+from casestudy.patches import corners, cut_patches, split_pairs
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5])
+def test_no_scene_crosses_a_split_by_scene(seed, fraction):
+    pairs = load_pairs("sample")
+    train, test = split_pairs(pairs, "scene", fraction, seed)
+    assert not {p.scene for p in train} & {p.scene for p in test}
+    assert sorted(p.id for p in train + test) == sorted(p.id for p in pairs)
+    scenes = len({p.scene for p in pairs})
+    assert len({p.scene for p in test}) == round(fraction * scenes)
+
+
+def test_split_by_image_has_the_articles_share():
+    pairs = load_pairs("sample")
+    train, test = split_pairs(pairs, "image", 0.2, 0)
+    assert len(test) == round(0.2 * len(pairs))
+    assert {p.scene for p in train} & {p.scene for p in test}
+
+
+def test_split_depends_on_the_seed_only():
+    pairs = load_pairs("sample")
+    assert split_pairs(pairs, seed=3) == split_pairs(pairs, seed=3)
+    assert split_pairs(pairs, seed=3) != split_pairs(pairs, seed=4)
+
+
+def test_one_scene_cannot_be_split():
+    with pytest.raises(CaseStudyError, match="split by image"):
+        split_pairs(load_pairs("sample")[:3])
+
+
+@pytest.mark.parametrize(
+    ("shape", "count"), [((256, 256), 1), ((512, 512), 4), ((300, 451), 2), ((1024, 1024), 16)]
+)
+def test_patches_reach_from_edge_to_edge(shape, count):
+    places = corners(shape, 256)
+    assert len(places) == len(set(places)) == count
+    assert places[0] == (0, 0)
+    rows, columns = (len({place[axis] for place in places}) for axis in (0, 1))
+    assert places[-1] == (
+        (shape[0] - 256) * (rows > 1),
+        (shape[1] - 256) * (columns > 1),
+    )
+    for top, left in places:
+        assert 0 <= top <= shape[0] - 256 and 0 <= left <= shape[1] - 256
+
+
+def test_native_patches_are_cut_without_resampling(pair_folder):
+    name = f"folder:{pair_folder}"
+    pairs = load_pairs(name)
+    patches = cut_patches(name, pairs, size=32)
+    noisy, clean = pairs[0].load()
+    for position, (top, left) in enumerate(corners(noisy.shape[:2], 32)):
+        for image, stored in ((noisy, patches.noisy), (clean, patches.clean)):
+            square = image[top : top + 32, left : left + 32]
+            np.testing.assert_array_equal(np.round(stored([position])[0] * 255), square)
+    assert patches.noisy([0]).dtype == np.float32
+    assert patches.noisy([0]).min() >= 0 and patches.noisy([0]).max() <= 1
+
+
+def test_articles_protocol_gives_sixteen_patches_of_256(pair_folder):
+    name = f"folder:{pair_folder}"
+    patches = cut_patches(name, load_pairs(name), size=256, protocol="article")
+    assert len(patches) == 10 * 16
+    # Four neighbours side by side are the first row of the 1024 px wide resized picture.
+    row = np.concatenate(list(patches.clean(np.arange(4))), axis=1)
+    steps = np.diff(row[128, :, 0])
+    assert row.shape == (256, 1024, 3) and abs(steps).max() < 3 / 255
+
+
+def test_a_second_start_reads_what_the_first_built(pair_folder, monkeypatch):
+    name = f"folder:{pair_folder}"
+    first = cut_patches(name, load_pairs(name), size=32)
+    built = (first.folder / "patches.csv").stat().st_mtime_ns
+    second = cut_patches(name, load_pairs(name), size=32)
+    assert second.folder == first.folder
+    assert (second.folder / "patches.csv").stat().st_mtime_ns == built
+
+
+def test_a_changed_file_protocol_or_size_is_built_anew(pair_folder):
+    name = f"folder:{pair_folder}"
+    folders = {cut_patches(name, load_pairs(name), size=32).folder}
+    folders.add(cut_patches(name, load_pairs(name), size=64).folder)
+    folders.add(cut_patches(name, load_pairs(name), size=32, protocol="article").folder)
+    Image.new("RGB", (96, 80), "gray").save(pair_folder / "clean" / "scene0.png")
+    folders.add(cut_patches(name, load_pairs(name), size=32).folder)
+    assert len(folders) == 4
+
+
+def test_an_image_smaller_than_a_patch_is_named(pair_folder):
+    name = f"folder:{pair_folder}"
+    with pytest.raises(CaseStudyError, match=r"scene0\.png is 96x80 .*patch_size"):
+        cut_patches(name, load_pairs(name), size=128)
+
+
+def test_a_failed_build_leaves_nothing_behind(pair_folder, cache):
+    name = f"folder:{pair_folder}"
+    broken = pair_folder / "noisy" / "scene3.png"
+    broken.write_bytes(broken.read_bytes()[:500])
+    before = set((cache / "patches").glob("*/patches.csv"))
+    with pytest.raises(CaseStudyError, match="scene3"):
+        cut_patches(name, load_pairs(name), size=32)
+    assert set((cache / "patches").glob("*/patches.csv")) == before
+    assert not list((cache / "patches").glob(".*-*"))
+
+
+def test_a_killed_build_is_not_taken_for_a_finished_one(tmp_path):
+    """SIGKILL in the middle of cutting; the next call builds everything."""
+    environment = os.environ | {"CASESTUDY_CACHE": str(tmp_path)}
+    program = (
+        "from casestudy.datasets import load_pairs; from casestudy.patches import cut_patches;"
+        "print(len(cut_patches('sample', load_pairs('sample'), 64)))"
+    )
+    command = [sys.executable, "-c", program]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not any(f.stat().st_size for f in tmp_path.glob("patches/.*/*/noisy.uint8")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list(tmp_path.glob("patches/*/patches.csv"))
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert int(again.stdout) == sum(
+        len(corners(pair.load()[0].shape[:2], 64)) for pair in load_pairs("sample")
+    )
+
+
+def test_spread_takes_evenly_spaced_patches(pair_folder):
+    name = f"folder:{pair_folder}"
+    patches = cut_patches(name, load_pairs(name), size=32)
+    few = patches.spread(10)
+    assert len(few) == 10
+    assert few.table["image"].nunique() == 10
+    assert len(patches.spread(0)) == len(patches.spread(10_000)) == len(patches)

@@ -1,0 +1,134 @@
+"""The files at the root agree with each other, and notebooks keep to their form."""
+
+import ast
+import csv
+import re
+import subprocess
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+
+from casestudy import __version__
+from casestudy.parameters import Parameters, check_parameters
+from casestudy.paths import project_root
+
+ROOT = project_root()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MODULES = sorted((ROOT / "casestudy").rglob("*.py"))
+
+
+def requirement_name(requirement: str) -> str:
+    return re.match(r"[A-Za-z0-9_-]+", requirement)[0].lower()
+
+
+def test_conda_environment_names_the_same_packages():
+    lines = (ROOT / "environment.yml").read_text().splitlines()
+    listed = [
+        line.split("- ", 1)[1].split(" #")[0] for line in lines if line.startswith("      -")
+    ]
+    editable = listed.pop()
+    assert editable == f"--editable .[{','.join(PROJECT['optional-dependencies'])}]"
+    assert listed == PROJECT["dependencies"]
+    assert f"  - python{PROJECT['requires-python']}" in lines
+
+
+def test_lock_holds_every_package_with_a_hash_and_no_address():
+    text = (ROOT / "requirements.lock").read_text()
+    locked = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^ \\]+)", text, flags=re.M))
+    wanted = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+    assert {requirement_name(requirement) for requirement in wanted} <= set(locked)
+    assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\S)", text.strip()))
+    assert "://" not in text
+
+
+def test_versions_agree():
+    assert PROJECT["version"] == __version__
+    assert f"version: {__version__}" in (ROOT / "CITATION.cff").read_text()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_conversion_may_import_tensorflow(module):
+    """So that the package runs under any Keras backend."""
+    if module.name == "quantization.py":
+        return
+    imported = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").split(".")[0])
+    assert not imported & {"tensorflow", "jax", "torch", "tf_keras"}
+
+
+def test_a_scene_opens_without_a_display():
+    """OpenCV's desktop build fails to import where no display libraries are installed."""
+    program = "import cv2; print('GUI:' in cv2.getBuildInformation(), cv2.getBuildInformation())"
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert re.search(r"GUI:\s+NONE", output)
+
+
+def parameters_cell(notebook: Path):
+    cells = nbformat.read(notebook, as_version=4).cells
+    tagged = [c for c in cells if "parameters" in c.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    return tagged[0].source
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+class TestNotebookForm:
+    def test_parameters_are_known_flat_literals_with_a_comment(self, notebook):
+        for line in parameters_cell(notebook).splitlines():
+            assert re.fullmatch(r"\w+: (str|int|float|bool) = \S+  # .+", line)
+        declared = papermill.inspect_notebook(str(notebook))
+        assert set(declared) <= set(Parameters.model_fields)
+        check_parameters({name: ast.literal_eval(p["default"]) for name, p in declared.items()})
+
+    def test_no_output_is_stored(self, notebook):
+        cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
+        assert not any(cell.outputs or cell.execution_count for cell in cells)
+
+    def test_cells_are_short_and_define_nothing(self, notebook):
+        cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
+        lengths = sorted(len(cell.source.splitlines()) for cell in cells)
+        assert lengths[-1] <= 20 and lengths[len(lengths) // 2] <= 8
+        for cell in cells:
+            nodes = ast.walk(ast.parse(cell.source))
+            assert not any(isinstance(n, ast.FunctionDef | ast.ClassDef) for n in nodes)
+
+    def test_first_and_last_cells_are_prose(self, notebook):
+        cells = nbformat.read(notebook, as_version=4).cells
+        assert re.match(r"# \d+\. ", cells[0].source) and "**Question.**" in cells[0].source
+        assert cells[-1].source.startswith("## What to take along")
+
+
+def test_readme_shows_the_reference_results():
+    """The README's table is that of reports/reference/results.csv."""
+    readme = (ROOT / "README.md").read_text()
+    with (ROOT / "reports" / "reference" / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    for row in rows:
+        cells = [
+            row["method"],
+            f"{float(row['psnr_db']):.2f}",
+            f"{float(row['ssim']):.3f}",
+            f"{float(row['gain_db']):+.2f}",
+            f"{int(row['parameters']):,}",
+            f"{float(row['size_mb']):.2f}",
+            f"{float(row['seconds_per_megapixel']):.2f}",
+        ]
+        assert f"| {' | '.join(cells)} |" in readme
+
+
+def test_reference_reports_are_small():
+    files = (ROOT / "reports" / "reference").rglob("*")
+    tracked = [f for f in files if f.suffix in {".html", ".csv", ".webp"}]
+    assert sum(f.stat().st_size for f in tracked) < 8e6
