@@ -53,9 +53,16 @@ def report(
 @data_app.command("list")
 def data_list() -> None:
     """Tell which datasets are there, and how to get the others."""
+    import pandas as pd
+
     from casestudy.datasets.fetch import availability
 
-    typer.echo(availability().to_string(index=False))
+    for row in availability().itertuples():
+        typer.secho(row.dataset, bold=True)
+        typer.echo(f"  {row.what}")
+        typer.echo(f"  terms: {row.terms}")
+        there = row.pairs is not pd.NA and row.pairs > 0
+        typer.echo(f"  {row.pairs} pairs: {row.where}" if there else f"  to get it: {row.get}")
 
 
 @data_app.command("fetch")
@@ -69,13 +76,16 @@ def data_fetch(dataset: Dataset) -> None:
 @data_app.command("check")
 def data_check(dataset: Dataset) -> None:
     """Open every pair and list what is wrong; exit code 1 if anything is."""
-    from casestudy.datasets.check import check
+    from casestudy.datasets.check import check, parts
 
-    findings, sound = check(dataset)
-    typer.echo(f"{sound} sound pairs in {dataset}")
-    if len(findings):
-        typer.echo(findings.to_string(index=False))
-        raise typer.Exit(1)
+    wrong = 0
+    for name in parts(dataset):
+        findings, sound = check(name)
+        typer.echo(f"{name}: {sound} sound pairs, {len(findings)} findings")
+        for finding in findings.itertuples():
+            typer.echo(f"  {finding.pair}: {finding.kind}. {finding.advice}")
+        wrong += len(findings)
+    raise typer.Exit(1 if wrong else 0)
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -1,0 +1,287 @@
+"""`read_image` against files written by other libraries, formulas, and damage."""
+
+import io
+import struct
+import warnings
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from casestudy.datasets.images import MAX_PIXELS, read_image
+from casestudy.errors import CaseStudyError
+
+RNG = np.random.default_rng(0)
+RGB = RNG.integers(0, 256, (20, 31, 3), np.uint8)
+RGB16 = RNG.integers(0, 65536, (20, 31, 3), np.uint16)
+RGB16_TO_8 = np.round(RGB16 / 257).astype(np.uint8)
+
+
+def grey_to_rgb(image):
+    return np.repeat(image[..., None], 3, axis=-1)
+
+
+@pytest.fixture(autouse=True)
+def warnings_are_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.bmp", "A.PNG", "png-named.jpg"])
+def test_lossless_formats_keep_every_level(tmp_path, name):
+    format = {"tif": "TIFF", "bmp": "BMP"}.get(name[-3:], "PNG")
+    Image.fromarray(RGB).save(tmp_path / name, format)
+    image = read_image(tmp_path / name)
+    assert image.dtype == np.uint8
+    np.testing.assert_array_equal(image, RGB)
+
+
+@pytest.mark.parametrize("options", [{"quality": 90}, {"quality": 90, "progressive": True}])
+def test_jpeg_agrees_with_opencv(tmp_path, options):
+    smooth = cv2.resize(RGB, (155, 100), interpolation=cv2.INTER_CUBIC)
+    Image.fromarray(smooth).save(tmp_path / "a.jpg", **options)
+    expected = cv2.imread(str(tmp_path / "a.jpg"))[..., ::-1].astype(int)
+    assert np.abs(read_image(tmp_path / "a.jpg") - expected).max() <= 2
+
+
+def test_webp_is_read(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.webp", lossless=True)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.webp"), RGB)
+
+
+@pytest.mark.parametrize("byteorder", "<>")
+def test_16_bit_tiff_is_rounded(tmp_path, byteorder):
+    tifffile.imwrite(tmp_path / "a.tif", RGB16, photometric="rgb", byteorder=byteorder)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), RGB16_TO_8)
+
+
+def test_16_bit_png_is_rounded(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), RGB16[..., ::-1])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB16_TO_8)
+
+
+def test_16_bit_reaches_every_level_and_the_nearest(tmp_path):
+    ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    Image.fromarray(ramp).save(tmp_path / "ramp.png")
+    image = read_image(tmp_path / "ramp.png")
+    np.testing.assert_array_equal(image, grey_to_rgb(np.round(ramp / 257).astype(np.uint8)))
+    assert image[0, 0, 0] == 0 and image[-1, -1, 0] == 255
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_is_replicated(tmp_path, name, dtype):
+    grey = RGB[..., 0] if dtype == np.uint8 else RGB16[..., 0]
+    cv2.imwrite(str(tmp_path / name), grey)
+    expected = RGB[..., 0] if dtype == np.uint8 else RGB16_TO_8[..., 0]
+    np.testing.assert_array_equal(read_image(tmp_path / name), grey_to_rgb(expected))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_alpha_is_dropped_and_the_colour_under_it_kept(tmp_path, bits):
+    colours, expected = (RGB, RGB) if bits == 8 else (RGB16, RGB16_TO_8)
+    alpha = np.zeros((20, 31, 1), colours.dtype)
+    cv2.imwrite(str(tmp_path / "a.png"), np.dstack([colours[..., ::-1], alpha]))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)
+
+
+def test_palette_with_transparency_becomes_rgb(tmp_path):
+    image = Image.fromarray(RGB).quantize(16)
+    expected = np.array(image.convert("RGB"))
+    image.save(tmp_path / "a.png", transparency=bytes(range(16)))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), expected)
+
+
+def test_two_levels_become_black_and_white(tmp_path):
+    mask = RGB[..., 0] > 127
+    Image.fromarray(mask).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(
+        read_image(tmp_path / "a.png"), grey_to_rgb(mask * np.uint8(255))
+    )
+
+
+def test_cmyk_is_converted(tmp_path):
+    ink = np.zeros((8, 8, 4), np.uint8)
+    ink[..., 0], ink[..., 3] = 255, 51  # full cyan under a fifth of black
+    Image.fromarray(ink, "CMYK").save(tmp_path / "a.tif")
+    assert read_image(tmp_path / "a.tif")[0, 0].tolist() == [0, 204, 204]
+
+
+# EXIF 2.3: where row 0 and column 0 of the stored image lie when it is displayed.
+UPRIGHT = {
+    1: lambda stored: stored,
+    2: np.fliplr,
+    3: lambda stored: np.rot90(stored, 2),
+    4: np.flipud,
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: np.rot90(stored, 2).swapaxes(0, 1),
+    8: lambda stored: np.rot90(stored, 1),
+}
+
+
+def write_oriented(path, image, orientation):
+    """Write an image with an EXIF orientation; 16-bit PNG gets its eXIf chunk by hand."""
+    if path.suffix == ".tif":
+        tag = (274, "H", 1, orientation, True)
+        tifffile.imwrite(path, image, photometric="rgb", extratags=[tag])
+        return
+    exif = Image.Exif()
+    exif[274] = orientation
+    content = exif.tobytes().removeprefix(b"Exif\0\0")
+    checksum = struct.pack(">I", zlib.crc32(b"eXIf" + content))
+    chunk = struct.pack(">I", len(content)) + b"eXIf" + content + checksum
+    encoded = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+    path.write_bytes(encoded[:33] + chunk + encoded[33:])  # after the IHDR chunk
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_exif_orientation_is_applied(tmp_path, name, bits, orientation):
+    stored, expected = (RGB, RGB) if bits == 8 else (RGB16, RGB16_TO_8)
+    write_oriented(tmp_path / name, stored, orientation)
+    np.testing.assert_array_equal(read_image(tmp_path / name), UPRIGHT[orientation](expected))
+
+
+def test_jpeg_orientation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=exif)
+    assert read_image(tmp_path / "a.jpg").shape == (31, 20, 3)
+
+
+def test_jpeg_with_zeros_after_its_end_is_read(tmp_path):
+    Image.fromarray(RGB).save(tmp_path / "a.jpg")
+    expected = read_image(tmp_path / "a.jpg")
+    with (tmp_path / "a.jpg").open("ab") as file:
+        file.write(bytes(5000))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.jpg"), expected)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.webp", "a.png"])
+def test_first_of_several_images_is_read(tmp_path, name):
+    frames = [Image.fromarray(image) for image in (RGB, 255 - RGB)]
+    options = {"lossless": True} if name == "a.webp" else {}
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
+    np.testing.assert_array_equal(read_image(tmp_path / name), RGB)
+
+
+def refusal(path):
+    with pytest.raises(CaseStudyError) as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path):
+    assert "does not exist" in refusal(tmp_path / "a.png")
+
+
+def test_folder_is_named(tmp_path):
+    assert "cannot be opened" in refusal(tmp_path)
+
+
+def test_empty_file_is_named(tmp_path):
+    (tmp_path / "a.png").touch()
+    assert "empty" in refusal(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("content", [b"hello, world", b"\x89PNG\r\n\x1a\n", bytes(range(256))])
+def test_other_content_is_no_image(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    refusal(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.ppm", "a.eps"])
+def test_other_formats_are_refused(tmp_path, name):
+    Image.fromarray(RGB).save(tmp_path / name)
+    assert "not a PNG" in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.uint32, np.int16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_numbers_other_than_8_or_16_bits_are_refused(tmp_path, dtype, channels):
+    image = RGB[..., :channels].squeeze().astype(dtype)
+    photometric = "rgb" if channels == 3 else "minisblack"
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric=photometric)
+    assert "onvert it to 8- or 16-bit" in refusal(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    "image, options",
+    [
+        (np.moveaxis(RGB16, 2, 0), {"photometric": "rgb", "planarconfig": "separate"}),
+        (RGB16[..., 0], {"photometric": "miniswhite"}),
+    ],
+)
+def test_16_bit_tiff_that_opencv_misreads_is_refused(tmp_path, image, options):
+    tifffile.imwrite(tmp_path / "a.tif", image, **options)
+    assert "Convert it" in refusal(tmp_path / "a.tif")
+
+
+def png_header(width, height):
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    ihdr = struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return b"\x89PNG\r\n\x1a\n" + ihdr + b"\0\0\0\0IDAT"
+
+
+@pytest.mark.parametrize("width, height", [(12_300, 12_200), (20_000, 20_000), (2**31 - 1, 2)])
+def test_huge_image_is_refused_from_its_header(tmp_path, width, height):
+    assert width * height > MAX_PIXELS
+    (tmp_path / "bomb.png").write_bytes(png_header(width, height))
+    assert "megapixels" in refusal(tmp_path / "bomb.png")
+
+
+def encoded_files():
+    """One file per decoder, as (name, bytes)."""
+    smooth = cv2.resize(RGB, (93, 60), interpolation=cv2.INTER_CUBIC)
+    for format in ("PNG", "JPEG", "TIFF", "BMP", "WEBP"):
+        buffer = io.BytesIO()
+        Image.fromarray(smooth).save(buffer, format)
+        yield format, buffer.getvalue()
+    buffer = io.BytesIO()
+    Image.fromarray(smooth).save(buffer, "TIFF", compression="tiff_lzw")
+    yield "LZW TIFF", buffer.getvalue()
+    yield "16-bit PNG", cv2.imencode(".png", RGB16)[1].tobytes()
+    yield "16-bit TIFF", cv2.imencode(".tif", RGB16)[1].tobytes()
+
+
+FILES = dict(encoded_files())
+
+
+def read_or_refuse(path):
+    """Read a damaged file: an array or a CaseStudyError, nothing else."""
+    try:
+        image = read_image(path)
+    except CaseStudyError as error:
+        assert str(path) in str(error)
+        return False
+    assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+    return True
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_cut_off_file_is_refused(tmp_path, kind):
+    content, path = FILES[kind], tmp_path / "a"
+    for length in np.linspace(0, 0.9 * len(content), 60, dtype=int):
+        path.write_bytes(content[:length])
+        assert not read_or_refuse(path), f"{kind} cut at {length} of {len(content)}"
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_flipped_bytes_never_crash(tmp_path, kind):
+    content, path = FILES[kind], tmp_path / "a"
+    rng = np.random.default_rng(1)
+    for _ in range(150):
+        damaged = bytearray(content)
+        for position in rng.integers(0, len(content), 3):
+            damaged[position] = rng.integers(256)
+        damaged[rng.integers(0, min(200, len(content)))] ^= 255  # headers are where it hurts
+        path.write_bytes(damaged)
+        read_or_refuse(path)
