@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from casestudy.errors import CaseStudyError
 from casestudy.patches import Patches
 
 
@@ -14,6 +15,9 @@ class PatchBatches(keras.utils.PyDataset):
     patches : Patches
     batch_size : int
         The last batch of an epoch holds what is left.
+    crop_size : int
+        Side in pixels of the square that is cut out of each patch at random; 0 for whole
+        patches.
     shuffle : bool
         Draw a new order each epoch; it depends on `seed` and the epoch alone.
     augment : bool
@@ -23,19 +27,30 @@ class PatchBatches(keras.utils.PyDataset):
     Notes
     -----
     A batch is a tuple (noisy, clean) of float32 arrays in [0, 1], shape
-    (N, size, size, 3).
+    (N, size, size, 3). Crops, flips and turns depend on `seed`, the epoch and the batch alone.
+
+    Raises
+    ------
+    CaseStudyError
+        If the crops are larger than the patches.
     """
 
     def __init__(
         self,
         patches: Patches,
         batch_size: int = 32,
+        crop_size: int = 0,
         shuffle: bool = True,
         augment: bool = False,
         seed: int = 0,
     ):
         super().__init__()
+        if crop_size > patches.size:
+            raise CaseStudyError(
+                f"crop_size={crop_size} is larger than the patches of {patches.size} pixels."
+            )
         self.patches, self.batch_size = patches, batch_size
+        self.crop_size = crop_size or patches.size
         self.shuffle, self.augment, self.seed = shuffle, augment, seed
         self.epoch = 0
         self._start_epoch()
@@ -45,13 +60,20 @@ class PatchBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        noisy, clean = self.patches.noisy(chosen), self.patches.clean(chosen)
-        if self.augment:
-            rng = np.random.default_rng((self.seed, self.epoch, index))
-            for position, orientation in enumerate(rng.integers(8, size=len(chosen))):
-                noisy[position] = oriented(noisy[position], orientation)
-                clean[position] = oriented(clean[position], orientation)
-        return noisy, clean
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        tops, lefts = rng.integers(self.patches.size - self.crop_size + 1, size=(2, len(chosen)))
+        orientations = rng.integers(8 if self.augment else 1, size=len(chosen))
+        return tuple(
+            np.stack(
+                [
+                    oriented(patch[top : top + self.crop_size, left : left + self.crop_size], turn)
+                    for patch, top, left, turn in zip(
+                        whole, tops, lefts, orientations, strict=True
+                    )
+                ]
+            )
+            for whole in (self.patches.noisy(chosen), self.patches.clean(chosen))
+        )
 
     def on_epoch_end(self) -> None:
         self.epoch += 1

@@ -11,7 +11,7 @@ from casestudy.errors import CaseStudyError
 from casestudy.metrics import psnr
 from casestudy.parameters import check_parameters
 from casestudy.patches import Patches, cut_patches, split_pairs
-from casestudy.paths import reports_root, written_whole
+from casestudy.paths import reports_root, run_name, written_whole
 
 EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are shown
 
@@ -143,7 +143,7 @@ def open_experiment(
         for part in (train_pairs, validation_pairs, test_pairs)
     )
     return Experiment(
-        folder=Path(run_folder) if run_folder else default_run_folder(dataset),
+        folder=Path(run_folder) if run_folder else reports_root() / run_name(dataset),
         train=train.spread(max_train_patches),
         validation=validation,
         test=test.spread(max_test_patches),
@@ -157,8 +157,3 @@ def few(pairs: list[Pair], count: int) -> list[Pair]:
     if count < 3:
         raise CaseStudyError("max_pairs must be at least 3: to train, to validate and to test.")
     return [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).round().astype(int)]
-
-
-def default_run_folder(dataset: str) -> Path:
-    """Return `reports/<dataset>`, with what a folder's name cannot hold replaced."""
-    return reports_root() / file_name(dataset)

@@ -39,6 +39,7 @@ class Parameters(BaseModel):
     max_test_patches: int = Field(0, ge=0)
     epochs: int = Field(15, ge=1, le=10_000)
     batch_size: int = Field(32, ge=1, le=1024)
+    crop_size: int = Field(0, ge=0, multiple_of=16)
 
 
 def check_parameters(values: Mapping[str, object]) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Where things live on disk, and how files are written so that a crash leaves no half of one."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,12 @@ def cache_root() -> Path:
 def reports_root() -> Path:
     """Return the folder that holds one sub-folder per run: `reports/` in the project."""
     return project_root() / "reports"
+
+
+def run_name(dataset: str) -> str:
+    """Return the name of a dataset's run folder: its own, or that of a user's folder of pairs."""
+    kind, _, path = dataset.partition(":")
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{kind}-{Path(path).name}" if path else kind)
 
 
 def _folder_setting(variable: str, default: str) -> Path:

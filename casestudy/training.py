@@ -17,6 +17,7 @@ def train(
     validation_patches: Patches,
     epochs: int,
     batch_size: int = 32,
+    crop_size: int = 0,
     learning_rate: float = 1e-3,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -34,6 +35,9 @@ def train(
     epochs : int
     batch_size : int
         Patches per step.
+    crop_size : int
+        Side in pixels of the random squares of the patches that are trained on; 0 for whole
+        patches. Small ones buy more steps for the same work, as far as a network looks.
     learning_rate : float
         At the start.
     seed : int
@@ -45,7 +49,7 @@ def train(
     DataFrame
         One row per epoch: epoch, loss, val_loss (both mean squared errors) and seconds.
     """
-    batches = PatchBatches(train_patches, batch_size, augment=True, seed=seed)
+    batches = PatchBatches(train_patches, batch_size, crop_size, augment=True, seed=seed)
     validation = PatchBatches(validation_patches, batch_size, shuffle=False)
     schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
     model.compile(keras.optimizers.Adam(schedule), loss="mse")

@@ -114,7 +114,8 @@ def test_patches_are_ranked_by_gain():
 
 
 @pytest.mark.parametrize(
-    ("method", "name"), [("NLM (OpenCV)", "nlm-opencv"), ("folder:../x y", "folder-x-y")]
+    ("method", "name"),
+    [("NLM (OpenCV)", "nlm-opencv"), ("RIDNet, 16 filters", "ridnet-16-filters")],
 )
 def test_method_names_become_plain_file_names(method, name):
     assert file_name(method) == name

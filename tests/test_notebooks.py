@@ -1,10 +1,14 @@
 """Every notebook runs at a small setting, by papermill alone, whatever the working directory."""
 
+import numpy as np
+import pandas as pd
 import papermill
 import pytest
+from conftest import needs_polyu
 
 from casestudy.comparison import load_scores
 from casestudy.paths import project_root
+from casestudy.reporting import report
 
 SMALL = {
     "01_eda": {"patch_size": 64, "max_pairs": 8},
@@ -16,6 +20,7 @@ SMALL = {
         "max_test_patches": 4,
         "epochs": 1,
         "batch_size": 4,
+        "crop_size": 32,
     },
     "07_comparison": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
 }
@@ -45,3 +50,16 @@ def test_every_notebook_left_its_scores(run_folder):
     scores = load_scores(run_folder)
     assert set(scores["method"]) == {"noisy", "NLM (OpenCV)", "NLM (scikit-image)", "autoencoder"}
     assert (run_folder / "results.csv").is_file()
+
+
+@needs_polyu
+def test_report_on_real_noise(tmp_path):
+    """All notebooks through the report command, on a few real pairs."""
+    small = {name: value for values in SMALL.values() for name, value in values.items()}
+    index = report("polyu", parameters=small, reports=tmp_path)
+    assert index == tmp_path / "polyu" / "index.html"
+    for notebook in NOTEBOOKS:
+        assert (index.parent / f"{notebook.stem}.html").is_file()
+    results = pd.read_csv(index.parent / "results.csv")
+    assert len(results) == 4
+    assert np.isfinite(results[["psnr_db", "ssim", "gain_db"]]).all(axis=None)

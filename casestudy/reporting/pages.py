@@ -1,0 +1,179 @@
+"""The page of one executed notebook: self-contained, and made to be read as an article."""
+
+import copy
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import nbformat
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+from pygments.formatters import HtmlFormatter
+from traitlets.config import Config
+
+from casestudy.errors import CaseStudyError
+from casestudy.paths import project_root, written_whole
+from casestudy.reporting.execution import NotebookError
+from casestudy.reporting.figures import describe_figures, shrink_figures, write_thumbnail
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a notebook's page tells besides the notebook.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    images : Path
+        Where images that the notebook's prose names are looked for.
+    dataset : str
+    record : dict
+        Title, date, seconds, ... as in a marker.
+    previous, following : list of (str, str)
+        Stem and title of the neighbouring page, at most one each.
+    """
+
+    folder: Path = field(repr=False)
+    images: Path = field(repr=False)
+    dataset: str
+    record: dict[str, object]
+    previous: list[tuple[str, str]]
+    following: list[tuple[str, str]]
+
+
+def write_page(
+    notebook: NotebookNode, page: Page, path: Path, failure: NotebookError | None = None
+) -> list[Path]:
+    """Write the HTML page of an executed notebook, and its thumbnail if it has succeeded.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    page : Page
+    path : Path
+        Where the page goes, inside the run folder.
+    failure : NotebookError, optional
+        Shown as a banner, and at the cell it names.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    notebook = _portable(notebook, page.folder)
+    shrink_figures(notebook)
+    describe_figures(notebook)
+    made = [path]
+    thumbnail = page.folder / "figures" / f"{path.stem}.webp"
+    if failure is None and write_thumbnail(notebook, thumbnail):
+        made.append(thumbnail)
+    write_html(
+        path,
+        "page.html.j2",
+        body=_body(notebook, page, failure),
+        failure=failure and without_paths(str(failure), page.folder),
+        dataset=without_paths(page.dataset, page.folder),
+        record=page.record,
+        previous=page.previous,
+        following=page.following,
+    )
+    return made
+
+
+def write_html(path: Path, template: str, **values: object) -> None:
+    """Fill in one of the page templates and write the result whole."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["in_words"] = in_words
+    style = (_TEMPLATES / "style.css").read_text() + _highlighting()
+    html = environment.get_template(template).render(style=style, **values)
+    with written_whole(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration as a person says it, such as "8 s" or "2 min 05 s"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def without_paths(text: str, folder: Path) -> str:
+    """Return text that does not tell where on this machine the project and its run lie."""
+    text = text.replace(str(folder), f"{folder.parent.name}/{folder.name}")
+    for root in _roots():
+        text = text.replace(f"{root}{os.sep}", "")
+    return text
+
+
+def _roots() -> list[str]:
+    try:
+        return [str(project_root())]
+    except CaseStudyError:
+        return []
+
+
+def _portable(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Copy a notebook, without this machine's paths in sources and outputs."""
+    notebook = copy.deepcopy(notebook)
+    text = json.dumps(notebook, ensure_ascii=False)
+    return nbformat.from_dict(json.loads(without_paths(text, folder)))
+
+
+def _body(notebook: NotebookNode, page: Page, failure: NotebookError | None) -> str:
+    exporter = HTMLExporter(config=_config())
+    resources = {
+        "metadata": {"path": str(page.images)},
+        "failed_cell": failure.cell_id if failure else None,
+    }
+    html, _ = exporter.from_notebook_node(notebook, resources)
+    return _without_loads(html)
+
+
+def _config() -> Config:
+    config = Config()
+    config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES)]
+    config.HTMLExporter.template_name = "cells"
+    config.HTMLExporter.embed_images = True
+    config.HTMLExporter.anchor_link_text = "#"
+    config.NbConvertBase.display_data_priority = [
+        "text/html",
+        "text/markdown",
+        "image/svg+xml",
+        "image/webp",
+        "image/jpeg",
+        "text/plain",
+    ]
+    # papermill's own note of a failure; the page has a better one
+    config.TagRemovePreprocessor.enabled = True
+    config.TagRemovePreprocessor.remove_cell_tags = {"papermill-error-cell-tag"}
+    return config
+
+
+def _without_loads(html: str) -> str:
+    """Drop what a browser would fetch from elsewhere; the page must be whole without a network."""
+    soup = BeautifulSoup(html, "html.parser")
+    for element in soup.select("link, iframe, script[src], [src^='http'], [src^='//']"):
+        element.decompose()
+    return str(soup)
+
+
+@cache
+def _highlighting() -> str:
+    """Return the colours of code, for light and for dark."""
+    light = HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    return f"\n{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"

@@ -1,0 +1,174 @@
+"""The report command: everything is checked, one call at a time writes, the rest is a batch."""
+
+import re
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from casestudy.datasets import load_pairs
+from casestudy.errors import CaseStudyError
+from casestudy.parameters import check_parameters
+from casestudy.paths import project_root, reports_root, run_name
+from casestudy.reporting.batch import SCRATCH, Batch
+from casestudy.reporting.index import earlier_cards, write_index
+from casestudy.reporting.notebooks import Notebook, choose, find_notebooks, with_needs
+from casestudy.reporting.provenance import hash_text
+
+
+def report(
+    dataset: str = "sample",
+    run: str | None = None,
+    only: Sequence[str] = (),
+    parameters: Mapping[str, object] | None = None,
+    force: bool = False,
+    notebooks: Path | None = None,
+    reports: Path | None = None,
+    cell_timeout: float | None = None,
+) -> Path:
+    """Execute the notebooks that are not up to date; write their pages and an index.
+
+    Parameters
+    ----------
+    dataset : str
+        A name that `load_pairs` knows.
+    run : str, optional
+        Name of the folder below `reports`; made of the dataset's name when not given.
+    only : sequence of str
+        Notebooks by number ("03") or name; those that they need run too where they are not up
+        to date. All notebooks when empty.
+    parameters : mapping, optional
+        Values for the notebooks' parameters cells, by name. Each notebook gets those that it
+        declares.
+    force : bool
+        Run the chosen notebooks although they are up to date.
+    notebooks, reports : Path, optional
+        Folders other than the project's.
+    cell_timeout : float, optional
+        Longest time for one cell, in seconds; no limit when not given.
+
+    Returns
+    -------
+    Path
+        The index page, `<reports>/<run>/index.html`.
+
+    Raises
+    ------
+    CaseStudyError
+        If an argument or the dataset is wrong (then no kernel has started), if another call is
+        writing into the run folder, or if a notebook failed.
+    """
+    dataset = _absolute(dataset)
+    folder = (reports or reports_root()).resolve() / _run_name(dataset, run)
+    with _disk_errors_named(folder), _locked(folder), _ended_by_sigterm():
+        _remove_leftovers(folder)
+        try:
+            values = _checked(dataset, parameters or {})
+            found = find_notebooks((notebooks or project_root() / "notebooks").resolve())
+            chosen = choose(found, only)
+            plan = with_needs(found, chosen)
+            _refuse_undeclared(values, [found[stem] for stem in plan])
+            data_hash = hash_text(dataset, *(pair.fingerprint() for pair in load_pairs(dataset)))
+        except CaseStudyError as error:
+            write_index(folder, dataset, earlier_cards(folder), f"Nothing was run. {error}")
+            raise
+        batch = Batch(folder, dataset, data_hash, values, found, plan, cell_timeout)
+        try:
+            batch.run(chosen if force else [])
+        finally:
+            index = batch.write_index()
+    if batch.failures:
+        raise CaseStudyError(batch.summary())
+    print(index)
+    return index
+
+
+def _absolute(dataset: str) -> str:
+    """Make a folder's path absolute: notebooks run in another working directory."""
+    if not dataset.startswith("folder:"):
+        return dataset
+    return f"folder:{Path(dataset.removeprefix('folder:')).expanduser().resolve()}"
+
+
+def _run_name(dataset: str, run: str | None) -> str:
+    run = run_name(dataset) if run is None else run
+    if not re.fullmatch(r"\w[\w.-]{0,79}", run, re.A):
+        raise CaseStudyError(
+            f"{run!r} cannot name a run, because it names a folder in reports/: at most 80 "
+            "letters, digits, dots, dashes and underscores, the first a letter or digit."
+        )
+    return run
+
+
+@contextmanager
+def _disk_errors_named(folder: Path) -> Iterator[None]:
+    """Turn a full disk, a missing right and the like into the error that users see."""
+    try:
+        yield
+    except OSError as error:
+        raise CaseStudyError(
+            f"{error.filename or folder}: {error.strerror or error}. Finished notebooks are kept; "
+            "put this right and the same command goes on from there."
+        ) from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the run folder; the system frees it even if this process is killed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder / ".lock")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        raise CaseStudyError(
+            f"Another call is writing the run {folder.name!r} ({folder}). "
+            "Wait until it ends, or choose another name with --run."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as Ctrl-C does, so that the kernel is stopped on the way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed call left: its scratch folder, and those of `written_whole`."""
+    unfinished = [path for path in folder.rglob(".*-????????") if path.is_dir()]
+    for path in [folder / SCRATCH, *unfinished]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _checked(dataset: str, parameters: Mapping[str, object]) -> dict[str, object]:
+    for name, option in {"dataset": "--dataset", "run_folder": "--run"}.items():
+        if name in parameters:
+            raise CaseStudyError(f"{name} is set by {option}, not by -p.")
+    check_parameters({"dataset": dataset})
+    return check_parameters(parameters)
+
+
+def _refuse_undeclared(values: Mapping[str, object], plan: list[Notebook]) -> None:
+    declared = {name for notebook in plan for name in notebook.parameters}
+    unknown = sorted(set(values) - declared)
+    if unknown:
+        known = ", ".join(sorted(declared - {"dataset", "run_folder"}))
+        stems = ", ".join(notebook.stem for notebook in plan)
+        raise CaseStudyError(
+            f"{', '.join(unknown)} is no parameter of {stems}. Known there: {known}."
+        )
