@@ -106,6 +106,23 @@ def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return summary.sort_values("psnr_db", ascending=False, ignore_index=True)
 
 
+def as_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the summary as text to read: values rounded, intervals in brackets."""
+    rows = [
+        {
+            "method": row.method,
+            "PSNR (dB)": f"{row.psnr_db:.2f} ({row.psnr_low:.1f} to {row.psnr_high:.1f})",
+            "SSIM": f"{row.ssim:.3f} ({row.ssim_low:.2f} to {row.ssim_high:.2f})",
+            "gain (dB)": f"{row.gain_db:+.2f}",
+            "parameters": f"{row.parameters:,}",
+            "MB": f"{row.size_mb:.2f}",
+            "s per megapixel": f"{row.seconds_per_megapixel:.2f}",
+        }
+        for row in summary.itertuples()
+    ]
+    return pd.DataFrame(rows).set_index("method")
+
+
 def save_summary(summary: pd.DataFrame, run_folder: Path) -> None:
     """Write the summary as `results.csv` into the run folder."""
     with written_whole(run_folder / "results.csv") as temporary:

@@ -86,8 +86,8 @@ def open_experiment(
     protocol: str = "native",
     patch_size: int = 256,
     max_pairs: int = 0,
-    max_train_patches: int = 0,
     max_test_patches: int = 0,
+    max_train_patches: int = 0,
     **others: object,
 ) -> Experiment:
     """Check a notebook's parameters, cut the dataset into patches and split them.
@@ -104,8 +104,8 @@ def open_experiment(
         See `casestudy.patches.split_pairs`.
     protocol, patch_size
         See `casestudy.patches.cut_patches`.
-    max_pairs, max_train_patches, max_test_patches : int
-        For a quick look: at most so many pairs in all, patches to train on, patches to score;
+    max_pairs, max_test_patches, max_train_patches : int
+        For a quick look: at most so many pairs in all, patches to score, patches to train on;
         0 means all.
     **others
         Further parameters of the notebook, checked here with the rest.

@@ -39,7 +39,7 @@ def pair_statistics(pairs: Sequence[Pair]) -> pd.DataFrame:
                 "mean_clean": clean.mean(),
                 "black_noisy": (noisy == 0).mean(),
                 "black_clean": (clean == 0).mean(),
-                "sigma": (noisy.astype(np.float32) - clean).std(),
+                "sigma": float((noisy.astype(np.float32) - clean).std()),
             }
         )
     return pd.DataFrame(rows).astype({"iso": "Int64"})

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 NOISY, CLEAN = "#c1543c", "#2f6f8f"  # the colours of noisy and clean in every plot
 CHANNELS = {"red": "#c0392b", "green": "#2e8b57", "blue": "#2c5fa8"}
@@ -35,14 +36,14 @@ def show_images(rows: Mapping[str, Mapping[str, np.ndarray]], width: float = 3.2
     """
     columns = max(len(images) for images in rows.values())
     shapes = [next(iter(images.values())).shape for images in rows.values()]
-    height = sum(width * shape[0] / shape[1] + 0.35 for shape in shapes)
     ratios = [shape[0] / shape[1] for shape in shapes]
     fig, axes = plt.subplots(
         len(rows),
         columns,
-        figsize=(width * columns, height),
+        figsize=(width * columns, width * sum(ratios) + 0.4),
         squeeze=False,
         height_ratios=ratios,
+        layout="compressed",
     )
     shown: list[str] = []
     for line, (label, images) in zip(axes, rows.items(), strict=True):
@@ -247,8 +248,12 @@ def plot_quality_by_time(summary: pd.DataFrame) -> Figure:
             textcoords="offset points",
         )
     ax.axhline(0, color="gray", linewidth=1)
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.margins(0.25)
-    ax.set(xscale="log", xlabel="seconds per megapixel", ylabel="mean gain in PSNR (dB)")
+    ax.set(xlabel="seconds per megapixel", ylabel="mean gain in PSNR (dB)")
     return fig
 
 

@@ -80,8 +80,10 @@ def save_training(model: keras.Model, history: pd.DataFrame, run_folder: Path) -
         complete or absent.
     """
     weights = run_folder / "models" / f"{model.name}.weights.h5"
+    # A trained model also saves its optimizer's state, which triples the file.
+    bare = keras.Model(model.inputs, model.outputs, name=model.name)
     with written_whole(weights) as temporary:
-        model.save_weights(temporary)
+        bare.save_weights(temporary)
     with written_whole(weights.with_name(f"{model.name}.history.csv")) as temporary:
         history.to_csv(temporary, index=False)
     return weights

@@ -23,6 +23,11 @@ def test_training_lowers_the_loss_and_leaves_files(patches, tmp_path):
 
     weights = save_training(model, history, tmp_path)
     assert weights == tmp_path / "models" / "autoencoder.weights.h5"
+    assert weights.stat().st_size < 2 * 4 * model.count_params()  # float32, and no optimizer
+    other = build("autoencoder", seed=1, filters=8)
+    other.load_weights(weights)
+    for trained, loaded in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(trained, loaded)
     written = pd.read_csv(weights.with_name("autoencoder.history.csv"))
     np.testing.assert_allclose(written["val_loss"], history["val_loss"])
 

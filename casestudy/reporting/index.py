@@ -16,7 +16,7 @@ _COLUMNS = {
     "gain_db": ("Gain, dB", "{:+.2f}", 1),
     "parameters": ("Parameters", "{:,.0f}", 0),
     "size_mb": ("Size, MB", "{:.2f}", 0),
-    "seconds_per_megapixel": ("Time, s per megapixel", "{:.2f}", 0),
+    "seconds_per_megapixel": ("s/megapixel", "{:.2f}", 0),
 }
 
 
