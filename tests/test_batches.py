@@ -3,6 +3,7 @@ import pytest
 
 from casestudy.batches import PatchBatches, oriented
 from casestudy.datasets import load_pairs
+from casestudy.errors import CaseStudyError
 from casestudy.patches import cut_patches
 
 
@@ -54,3 +55,33 @@ def test_augmentation_turns_both_images_alike(patches):
             if abs(rise[1]) > 0.1:
                 assert np.sign(rise[0]) == np.sign(rise[1])
     assert len({bool(c[0, 0, 0] > c[-1, -1, 0]) for c in clean}) == 2
+
+
+def test_crops_are_squares_of_the_patch_at_the_same_place_in_both_images(patches):
+    batches = PatchBatches(patches, batch_size=3, crop_size=16, shuffle=False)
+    for noisy, clean, position in zip(*batches[0], range(3), strict=True):
+        places = [
+            (top, left)
+            for top in range(17)
+            for left in range(17)
+            if np.array_equal(
+                patches.noisy([position])[0][top : top + 16, left : left + 16], noisy
+            )
+        ]
+        assert len(places) == 1
+        top, left = places[0]
+        expected = patches.clean([position])[0][top : top + 16, left : left + 16]
+        np.testing.assert_array_equal(clean, expected)
+
+
+def test_crops_move_from_epoch_to_epoch(patches):
+    batches = PatchBatches(patches, batch_size=3, crop_size=16, shuffle=False)
+    first = batches[0][0]
+    np.testing.assert_array_equal(batches[0][0], first)
+    batches.on_epoch_end()
+    assert (batches[0][0] != first).any()
+
+
+def test_a_crop_larger_than_the_patch_is_refused(patches):
+    with pytest.raises(CaseStudyError, match="crop_size=64"):
+        PatchBatches(patches, crop_size=64)

@@ -78,7 +78,8 @@ def machine() -> str:
     if hasattr(os, "sysconf"):
         gibibytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
         memory = f", {gibibytes:.0f} GiB memory"
-    return f"{platform.platform(terse=True)}, {_processor()}, {os.cpu_count()} cores{memory}"
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{system}, {_processor()}, {os.cpu_count()} cores{memory}"
 
 
 def _processor() -> str:
