@@ -45,7 +45,7 @@ def pair_statistics(pairs: Sequence[Pair]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"iso": "Int64"})
 
 
-def noise_by_intensity(pairs: Sequence[Pair], bins: int = 32) -> pd.DataFrame:
+def noise_by_intensity(pairs: Sequence[Pair], bins: int = 24) -> pd.DataFrame:
     """Measure how the noise depends on the brightness underneath it.
 
     Parameters
@@ -57,7 +57,7 @@ def noise_by_intensity(pairs: Sequence[Pair], bins: int = 32) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per camera, ISO, channel and range that at least 1,000 values fall into:
+        One row per camera, ISO, channel and range that at least 5,000 values fall into:
         camera, iso, channel, intensity (centre of the range, levels of 255) and sigma (standard
         deviation of noisy minus clean, levels of 255).
     """
@@ -73,7 +73,7 @@ def noise_by_intensity(pairs: Sequence[Pair], bins: int = 32) -> pd.DataFrame:
             moments[key] = moments.get(key, 0) + np.array(sums)
     rows = []
     for (camera, iso, channel), (count, first, second) in moments.items():
-        for place in np.flatnonzero(count >= 1000):
+        for place in np.flatnonzero(count >= 5000):
             mean = first[place] / count[place]
             sigma = np.sqrt(max(second[place] / count[place] - mean**2, 0))
             rows.append((camera, iso, channel, (place + 0.5) * 256 / bins, sigma))

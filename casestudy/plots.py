@@ -136,22 +136,24 @@ def plot_quality(statistics: pd.DataFrame) -> Figure:
 
 
 def plot_noise_by_intensity(measured: pd.DataFrame) -> Figure:
-    """Draw noise against intensity: a panel per camera, a line per ISO, all channels."""
+    """Draw noise against intensity: a column per camera, a row per channel, a line per ISO."""
     grid = sns.relplot(
-        measured.assign(iso=measured["iso"].astype(str).replace("<NA>", "unknown")),
+        measured.assign(ISO=measured["iso"].astype(object).fillna("unknown")),
         x="intensity",
         y="sigma",
-        hue="channel",
-        style="iso",
+        hue="ISO",
+        palette="flare" if measured["iso"].nunique() > 1 else None,
+        row="channel",
         col="camera",
-        col_wrap=min(3, measured["camera"].nunique()),
         kind="line",
-        palette=CHANNELS,
-        height=3.2,
-        aspect=1.25,
+        height=1.9,
+        aspect=1.2,
+        legend="full",
+        facet_kws={"margin_titles": True},
     )
-    grid.set_axis_labels("clean intensity (0-255)", "noise, standard deviation (of 255)")
-    grid.set_titles("{col_name}")
+    grid.set_axis_labels("clean intensity", "")
+    grid.figure.supylabel("noise, standard deviation (both of 255)", fontsize="medium")
+    grid.set_titles(col_template="{col_name}", row_template="{row_name}")
     return grid.figure
 
 

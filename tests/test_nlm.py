@@ -3,7 +3,7 @@ import pytest
 
 from casestudy.datasets import load_pairs
 from casestudy.metrics import psnr
-from casestudy.nlm import NLM, nlm_opencv, search_strength
+from casestudy.nlm import NLM, nlm_opencv, noise_level, search_strength
 from casestudy.patches import cut_patches
 
 
@@ -11,6 +11,13 @@ from casestudy.patches import cut_patches
 def patches(pair_folder):
     name = f"folder:{pair_folder}"
     return cut_patches(name, load_pairs(name), size=64)
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.05, 0.2])
+def test_the_noise_level_of_white_noise_is_its_standard_deviation(sigma):
+    ramp = np.linspace(0.2, 0.8, 256)[:, None, None]
+    noisy = ramp + np.random.default_rng(0).normal(0, sigma, (256, 256, 3))
+    assert noise_level(noisy) == pytest.approx(sigma, rel=0.05)
 
 
 @pytest.mark.parametrize("name", NLM)
