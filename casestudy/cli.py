@@ -47,7 +47,11 @@ def report(
     """
     from casestudy.reporting import report
 
-    report(dataset, run, only or (), dict(map(_assignment, parameter or [])), force)
+    try:
+        report(dataset, run, only or (), dict(map(_assignment, parameter or [])), force)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on from there.", err=True)
+        raise
 
 
 @data_app.command("list")

@@ -107,12 +107,16 @@ def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def as_table(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the summary as text to read: values rounded, intervals in brackets."""
+    """Return the summary as text to read: values rounded, intervals in brackets where known."""
+
+    def interval(low: float, high: float, digits: int) -> str:
+        return f" ({low:.{digits}f} to {high:.{digits}f})" if np.isfinite(low) else ""
+
     rows = [
         {
             "method": row.method,
-            "PSNR (dB)": f"{row.psnr_db:.2f} ({row.psnr_low:.1f} to {row.psnr_high:.1f})",
-            "SSIM": f"{row.ssim:.3f} ({row.ssim_low:.2f} to {row.ssim_high:.2f})",
+            "PSNR (dB)": f"{row.psnr_db:.2f}{interval(row.psnr_low, row.psnr_high, 1)}",
+            "SSIM": f"{row.ssim:.3f}{interval(row.ssim_low, row.ssim_high, 2)}",
             "gain (dB)": f"{row.gain_db:+.2f}",
             "parameters": f"{row.parameters:,}",
             "MB": f"{row.size_mb:.2f}",

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from casestudy import noise
-from casestudy.datasets import compare, fetch, folder, load_pairs, polyu, sample
+from casestudy.datasets import fetch, folder, load_pairs, polyu, sample, soundness
 from casestudy.datasets.check import check, parts
 from casestudy.datasets.images import read_image
 from casestudy.errors import CaseStudyError
@@ -218,22 +218,22 @@ SOUND = add_noise(photograph())
     ],
 )
 def test_more_than_noise_is_found(kind, noisy):
-    assert compare.judge(SOUND, photograph()) == []
-    assert [found for found, _ in compare.judge(noisy, photograph())] == [kind]
+    assert soundness.judge(SOUND, photograph()) == []
+    assert [found for found, _ in soundness.judge(noisy, photograph())] == [kind]
 
 
 @pytest.mark.parametrize("x, y", [(1, 0), (-1, 0), (0, 1), (1, -1)])
 def test_shift_has_the_sign_and_size_of_the_shift(x, y):
     moved = np.roll(SOUND, (y, x), axis=(0, 1))
-    assert compare.shift(moved, photograph()) == pytest.approx((x, y), abs=0.1)
+    assert soundness.shift(moved, photograph()) == pytest.approx((x, y), abs=0.1)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (8, 300), (31, 31), (40, 40), (100, 64)])
 def test_small_or_flat_images_are_not_judged_wrongly(shape):
     flat = np.full((*shape, 3), 90, np.uint8)
-    assert compare.judge(flat, flat) == []
-    assert compare.judge(add_noise(flat, sigma=40), flat) == []
-    assert compare.judge(np.zeros_like(flat), np.zeros_like(flat)) == []
+    assert soundness.judge(flat, flat) == []
+    assert soundness.judge(add_noise(flat, sigma=40), flat) == []
+    assert soundness.judge(np.zeros_like(flat), np.zeros_like(flat)) == []
 
 
 @needs_bsds
@@ -242,7 +242,7 @@ def test_simulated_noise_is_not_mistaken(camera, iso):
     rng = np.random.default_rng(0)
     for path in sorted((data_root() / "bsds500" / "test").iterdir())[::10]:
         pair = noise.capture(read_image(path), sample.CAMERAS[camera], iso, rng)
-        assert compare.judge(*pair) == [], path.name
+        assert soundness.judge(*pair) == [], path.name
 
 
 @needs_bsds
@@ -251,7 +251,7 @@ def test_dark_images_are_not_mistaken():
     for path in sorted((data_root() / "bsds500" / "test").iterdir())[::10]:
         clean = to_levels(read_image(path) * 0.15)
         photons = rng.poisson(clean / 255 * 20) / 20 * 255
-        assert compare.judge(to_levels(photons), clean) == [], path.name
+        assert soundness.judge(to_levels(photons), clean) == [], path.name
 
 
 # data check
@@ -320,7 +320,7 @@ def test_real_crops_are_sound():
 )
 def test_real_frames(frame, kinds):
     (pair,) = (pair for pair in polyu.frame_pairs() if pair.id == frame)
-    assert [kind for kind, _ in compare.judge(*pair.load())] == kinds
+    assert [kind for kind, _ in soundness.judge(*pair.load())] == kinds
 
 
 # data fetch

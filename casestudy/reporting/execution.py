@@ -226,5 +226,6 @@ def _last_line(log: Path) -> str:
     return _plain(lines[-1]) if lines else ""
 
 
-# its errors are reported here in words
-logging.getLogger("papermill").addHandler(logging.NullHandler())
+# their errors are reported here in words; after Ctrl-C asyncio would show an abandoned task's
+for _name in ("papermill", "asyncio"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
