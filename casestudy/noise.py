@@ -253,17 +253,17 @@ def demosaic(raw: np.ndarray) -> np.ndarray:
     colours = np.repeat(raw[..., None], 3, axis=-1)
     on_red, on_blue = np.s_[0::2, 0::2], np.s_[1::2, 1::2]
     green_in_red_row, green_in_blue_row = np.s_[0::2, 1::2], np.s_[1::2, 0::2]
-    for row, column, channel, values in (
-        (*on_red, 1, green),
-        (*on_red, 2, opposite),
-        (*on_blue, 1, green),
-        (*on_blue, 0, opposite),
-        (*green_in_red_row, 0, along_row),
-        (*green_in_red_row, 2, along_column),
-        (*green_in_blue_row, 0, along_column),
-        (*green_in_blue_row, 2, along_row),
+    for place, channel, values in (
+        (on_red, 1, green),
+        (on_red, 2, opposite),
+        (on_blue, 1, green),
+        (on_blue, 0, opposite),
+        (green_in_red_row, 0, along_row),
+        (green_in_red_row, 2, along_column),
+        (green_in_blue_row, 0, along_column),
+        (green_in_blue_row, 2, along_row),
     ):
-        colours[row, column, channel] = values[row, column]
+        colours[..., channel][place] = values[place]
     return colours
 
 

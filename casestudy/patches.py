@@ -17,7 +17,7 @@ import pandas as pd
 from filelock import FileLock
 from tqdm.auto import tqdm
 
-from casestudy.datasets import Pair
+from casestudy.datasets import Pair, images
 from casestudy.errors import CaseStudyError
 from casestudy.paths import cache_root, written_whole
 
@@ -147,7 +147,8 @@ def cut_patches(
     CaseStudyError
         If a pair cannot be read or is smaller than a patch; the message names it.
     """
-    key = json.dumps([dataset, [(p.id, p.fingerprint()) for p in pairs], size, protocol])
+    code = [Path(file).read_text() for file in (__file__, images.__file__)]
+    key = json.dumps([dataset, [(p.id, p.fingerprint()) for p in pairs], size, protocol, code])
     folder = cache_root() / "patches" / hashlib.sha256(key.encode()).hexdigest()[:16]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):

@@ -472,3 +472,9 @@ def test_marker_tells_how_the_result_was_made(place):
     assert record["parameters"]["epochs"] == "2"
     assert record["seconds"] > 0
     assert {"date", "versions", "commit", "machine"} <= record.keys()
+
+
+def test_links_to_notebooks_lead_to_their_pages(place):
+    place.add("01_look", "from IPython.display import Markdown\nMarkdown('[next](02_wait.ipynb)')")
+    place.report()
+    assert place.page("01_look.html").select_one("a[href='02_wait.html']").text == "next"

@@ -140,7 +140,7 @@ def _body(notebook: NotebookNode, page: Page, failure: NotebookError | None) -> 
         "failed_cell": failure.cell_id if failure else None,
     }
     html, _ = exporter.from_notebook_node(notebook, resources)
-    return _without_loads(html)
+    return _standing_alone(html)
 
 
 def _config() -> Config:
@@ -163,11 +163,16 @@ def _config() -> Config:
     return config
 
 
-def _without_loads(html: str) -> str:
-    """Drop what a browser would fetch from elsewhere; the page must be whole without a network."""
+def _standing_alone(html: str) -> str:
+    """Make a page whole without a network and without notebooks beside it.
+
+    What a browser would fetch from elsewhere is dropped; links to notebooks lead to their pages.
+    """
     soup = BeautifulSoup(html, "html.parser")
     for element in soup.select("link, iframe, script[src], [src^='http'], [src^='//']"):
         element.decompose()
+    for link in soup.select("a[href$='.ipynb']"):
+        link["href"] = link["href"].removesuffix(".ipynb") + ".html"
     return str(soup)
 
 
