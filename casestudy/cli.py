@@ -74,7 +74,8 @@ def data_fetch(dataset: Dataset) -> None:
     """Download a dataset into the data root; an interrupted download goes on."""
     from casestudy.datasets.fetch import fetch
 
-    fetch(dataset)
+    folder = fetch(dataset)
+    typer.echo(f"{dataset} is in {folder}" if folder else f"{dataset} needs no download")
 
 
 @data_app.command("check")

@@ -15,6 +15,10 @@ LEVELS = np.arange(257)  # bin edges that give each 8-bit level a bin of its own
 def pair_statistics(pairs: Sequence[Pair]) -> pd.DataFrame:
     """Measure every pair, one in memory at a time.
 
+    Parameters
+    ----------
+    pairs : sequence of Pair
+
     Returns
     -------
     DataFrame

@@ -2,8 +2,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from conftest import needs_polyu
 
-from casestudy.datasets import Pair
+from casestudy.datasets import Pair, load_pairs
 from casestudy.exploration import (
     autocorrelation,
     noise_autocorrelation,
@@ -60,3 +61,23 @@ def test_a_moving_average_has_the_textbook_correlation():
     correlation = autocorrelation((white[:, 1:] + white[:, :-1]) / 2, reach=2)
     assert correlation[2] == pytest.approx([0, 0.5, 1, 0.5, 0], abs=0.02)
     assert correlation[:, 2] == pytest.approx([0, 0, 1, 0, 0], abs=0.02)
+
+
+@needs_polyu
+def test_polyu_measures_what_others_measured():
+    """Noisy against clean, 100 crops of 8-bit RGB; independent measurements of the same files."""
+    table = pair_statistics(load_pairs("polyu"))
+    assert table["psnr_db"].mean() == pytest.approx(35.9694, abs=1e-3)
+    assert table["psnr_db"].std(ddof=0) == pytest.approx(2.13, abs=0.02)
+    assert table["ssim"].mean() == pytest.approx(0.9130, abs=2e-4)
+    by_camera = table.groupby("camera")["psnr_db"].agg(["mean", "size"])
+    expected = {
+        "Canon EOS 5D Mark II": (35.52, 29),
+        "Canon EOS 600D": (37.44, 11),
+        "Canon EOS 80D": (36.58, 15),
+        "Nikon D800": (35.83, 33),
+        "Sony A7 II": (35.31, 12),
+    }
+    for camera, (psnr_db, pairs) in expected.items():
+        assert by_camera.loc[camera, "mean"] == pytest.approx(psnr_db, abs=0.01)
+        assert by_camera.loc[camera, "size"] == pairs
