@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 
-from casestudy.errors import CaseStudyError
 from casestudy.patches import Patches
 
 
@@ -16,8 +15,8 @@ class PatchBatches(keras.utils.PyDataset):
     batch_size : int
         The last batch of an epoch holds what is left.
     crop_size : int
-        Side in pixels of the square that is cut out of each patch at random; 0 for whole
-        patches.
+        Side in pixels of the square that is cut out of each patch at random. 0 means whole
+        patches, and so does a crop larger than they are.
     shuffle : bool
         Draw a new order each epoch; it depends on `seed` and the epoch alone.
     augment : bool
@@ -28,11 +27,6 @@ class PatchBatches(keras.utils.PyDataset):
     -----
     A batch is a tuple (noisy, clean) of float32 arrays in [0, 1], shape
     (N, size, size, 3). Crops, flips and turns depend on `seed`, the epoch and the batch alone.
-
-    Raises
-    ------
-    CaseStudyError
-        If the crops are larger than the patches.
     """
 
     def __init__(
@@ -45,12 +39,8 @@ class PatchBatches(keras.utils.PyDataset):
         seed: int = 0,
     ):
         super().__init__()
-        if crop_size > patches.size:
-            raise CaseStudyError(
-                f"crop_size={crop_size} is larger than the patches of {patches.size} pixels."
-            )
         self.patches, self.batch_size = patches, batch_size
-        self.crop_size = crop_size or patches.size
+        self.crop_size = min(crop_size or patches.size, patches.size)
         self.shuffle, self.augment, self.seed = shuffle, augment, seed
         self.epoch = 0
         self._start_epoch()

@@ -135,6 +135,7 @@ def open_experiment(
         }
     )
     pairs = few(load_pairs(dataset), max_pairs)
+    _refuse_too_few(dataset, pairs, split_by)
     patches = cut_patches(dataset, pairs, patch_size, protocol)
     training, test_pairs = split_pairs(pairs, split_by, 0.2, seed)
     train_pairs, validation_pairs = split_pairs(training, split_by, 0.1, seed)
@@ -150,10 +151,18 @@ def open_experiment(
     )
 
 
+def _refuse_too_few(dataset: str, pairs: list[Pair], split_by: str) -> None:
+    images, scenes = len(pairs), len({pair.scene for pair in pairs})
+    if (scenes if split_by == "scene" else images) < 3:
+        remedy = "split by image (split_by=image), or add" if images >= 3 else "Add"
+        raise CaseStudyError(
+            f"{dataset}: {images} pairs of {scenes} scenes. At least 3 {split_by}s are needed, to "
+            f"train, to validate and to test. {remedy.capitalize()} pairs of other scenes."
+        )
+
+
 def few(pairs: list[Pair], count: int) -> list[Pair]:
     """Return at most `count` pairs, evenly spaced over all; 0 means all."""
     if not 0 < count < len(pairs):
         return pairs
-    if count < 3:
-        raise CaseStudyError("max_pairs must be at least 3: to train, to validate and to test.")
     return [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).round().astype(int)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from casestudy.patches import Patches
 

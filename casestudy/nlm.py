@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pywt
 from skimage.restoration import denoise_nl_means
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from casestudy.metrics import psnr
 from casestudy.patches import Patches

@@ -23,6 +23,12 @@ def _known_size(side: int) -> int:
     return side
 
 
+def _enough_to_split(pairs: int) -> int:
+    if pairs in (1, 2):
+        raise ValueError("0 for all, or at least 3: to train, to validate and to test")
+    return pairs
+
+
 class Parameters(BaseModel):
     """Every parameter that a notebook may declare."""
 
@@ -34,7 +40,7 @@ class Parameters(BaseModel):
     split_by: Literal["scene", "image"] = "scene"
     protocol: Literal["native", "article"] = "native"
     patch_size: Annotated[int, AfterValidator(_known_size)] = 256
-    max_pairs: int = Field(0, ge=0)
+    max_pairs: Annotated[int, Field(ge=0), AfterValidator(_enough_to_split)] = 0
     max_train_patches: int = Field(0, ge=0)
     max_test_patches: int = Field(0, ge=0)
     epochs: int = Field(15, ge=1, le=10_000)
@@ -69,7 +75,8 @@ def check_parameters(values: Mapping[str, object]) -> dict[str, object]:
         checked = Parameters.model_validate(dict(values))
     except ValidationError as error:
         complaints = [
-            f"{problem['loc'][0]}={problem['input']!r}: {problem['msg']}"
+            f"{problem['loc'][0]}={problem['input']!r}: "
+            + problem["msg"].removeprefix("Value error, ")
             for problem in error.errors()
         ]
         raise CaseStudyError("Wrong parameter. " + "; ".join(complaints)) from None

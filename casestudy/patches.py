@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from casestudy.datasets import Pair, images
 from casestudy.errors import CaseStudyError
@@ -56,8 +56,7 @@ def split_pairs(
     names = sorted(set(groups))
     if len(names) < 2:
         raise CaseStudyError(
-            f"The dataset has one {by} only, so nothing is left to test on. Add pairs of "
-            "another scene" + ("." if by == "image" else ", or split by image.")
+            f"There is one {by} only, so nothing is left to test on. Add pairs of another scene."
         )
     count = min(max(round(test_fraction * len(names)), 1), len(names) - 1)
     tested = set(np.random.default_rng(seed).permutation(names)[:count])

@@ -137,20 +137,21 @@ def plot_quality(statistics: pd.DataFrame) -> Figure:
 
 def plot_noise_by_intensity(measured: pd.DataFrame) -> Figure:
     """Draw noise against intensity: a column per camera, a row per channel, a line per ISO."""
-    grid = sns.relplot(
-        measured.assign(ISO=measured["iso"].astype(object).fillna("unknown")),
-        x="intensity",
-        y="sigma",
-        hue="ISO",
-        palette="flare" if measured["iso"].nunique() > 1 else None,
-        row="channel",
-        col="camera",
-        kind="line",
-        height=1.9,
-        aspect=1.2,
-        legend="full",
-        facet_kws={"margin_titles": True},
-    )
+    with plt.rc_context({"figure.constrained_layout.use": False}):  # seaborn lays out itself
+        grid = sns.relplot(
+            measured.assign(ISO=measured["iso"].astype(object).fillna("unknown")),
+            x="intensity",
+            y="sigma",
+            hue="ISO",
+            palette="flare" if measured["iso"].nunique() > 1 else None,
+            row="channel",
+            col="camera",
+            kind="line",
+            height=1.9,
+            aspect=1.2,
+            legend="full",
+            facet_kws={"margin_titles": True},
+        )
     grid.set_axis_labels("clean intensity", "")
     grid.figure.supylabel("noise, standard deviation (both of 255)", fontsize="medium")
     grid.set_titles(col_template="{col_name}", row_template="{row_name}")
@@ -220,10 +221,11 @@ def plot_gain_by_noise(scores: pd.DataFrame) -> Figure:
 
 
 def plot_summary(summary: pd.DataFrame) -> Figure:
-    """Draw mean PSNR and SSIM of each method with their bootstrap intervals."""
+    """Draw mean gain and SSIM of each method with their bootstrap intervals."""
     fig, axes = plt.subplots(1, 2, figsize=(10, 0.5 * len(summary) + 1.2), sharey=True)
     ordered = summary.iloc[::-1]
-    for ax, column, label in zip(axes, ("psnr_db", "ssim"), ("PSNR (dB)", "SSIM"), strict=True):
+    labels = ("mean gain in PSNR (dB)", "mean SSIM")
+    for ax, column, label in zip(axes, ("gain_db", "ssim"), labels, strict=True):
         stem = column.removesuffix("_db")
         errors = [
             ordered[column] - ordered[f"{stem}_low"],
@@ -232,7 +234,7 @@ def plot_summary(summary: pd.DataFrame) -> Figure:
         ax.errorbar(
             ordered[column], ordered["method"], xerr=errors, fmt="o", color=CLEAN, capsize=4
         )
-        ax.set(xlabel=f"mean {label}, 95 % interval")
+        ax.set(xlabel=f"{label}, 95 % interval")
         ax.margins(y=0.15)
     return fig
 
@@ -242,12 +244,18 @@ def plot_quality_by_time(summary: pd.DataFrame) -> Figure:
     methods = summary[summary["method"] != "noisy"]
     fig, ax = plt.subplots(figsize=(7, 3.4))
     ax.scatter(methods["seconds_per_megapixel"], methods["gain_db"], color=NOISY)
+    middle = np.sqrt(
+        methods["seconds_per_megapixel"].min() * methods["seconds_per_megapixel"].max()
+    )
     for row in methods.itertuples():
+        side = 1 if row.seconds_per_megapixel <= middle else -1  # towards the middle
         ax.annotate(
             row.method,
             (row.seconds_per_megapixel, row.gain_db),
-            xytext=(6, 5),
+            xytext=(8 * side, 0),
             textcoords="offset points",
+            ha="left" if side == 1 else "right",
+            va="center",
         )
     ax.axhline(0, color="gray", linewidth=1)
     ax.set_xscale("log")

@@ -3,7 +3,6 @@ import pytest
 
 from casestudy.batches import PatchBatches, oriented
 from casestudy.datasets import load_pairs
-from casestudy.errors import CaseStudyError
 from casestudy.patches import cut_patches
 
 
@@ -82,6 +81,6 @@ def test_crops_move_from_epoch_to_epoch(patches):
     assert (batches[0][0] != first).any()
 
 
-def test_a_crop_larger_than_the_patch_is_refused(patches):
-    with pytest.raises(CaseStudyError, match="crop_size=64"):
-        PatchBatches(patches, crop_size=64)
+def test_a_crop_larger_than_the_patch_is_the_patch(patches):
+    large, whole = (PatchBatches(patches, crop_size=size, shuffle=False) for size in (64, 0))
+    np.testing.assert_array_equal(large[0], whole[0])

@@ -57,6 +57,8 @@ def test_a_method_joins_the_comparison_by_writing_its_scores(experiment):
     assert row["gain_db"] == pytest.approx(20 * np.log10(2), abs=1e-3)
     assert row["parameters"] == 12
     assert row["psnr_low"] <= row["psnr_db"] <= row["psnr_high"]
+    # Paired: the same gain on every image leaves nothing open.
+    assert [row["gain_low"], row["gain_high"]] == pytest.approx([20 * np.log10(2)] * 2, abs=1e-3)
 
     save_summary(summary, experiment.folder)
     written = pd.read_csv(experiment.folder / "results.csv")
@@ -110,7 +112,11 @@ def test_the_bootstrap_interval_covers_the_mean_of_normal_data():
 def test_patches_are_ranked_by_gain():
     noisy = pd.DataFrame({"psnr_db": [20.0, 20.0, 20.0, 30.0, 30.0]})
     method = pd.DataFrame({"psnr_db": [25.0, 21.0, 22.0, 29.0, 33.0]})
-    assert by_gain(method, noisy) == {"best": 0, "median": 2, "worst": 3}
+    assert by_gain(method, noisy) == {
+        "best: +5.0 dB": 0,
+        "median: +2.0 dB": 2,
+        "worst: -1.0 dB": 3,
+    }
 
 
 @pytest.mark.parametrize(

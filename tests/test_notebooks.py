@@ -20,7 +20,6 @@ SMALL = {
         "max_test_patches": 4,
         "epochs": 1,
         "batch_size": 4,
-        "crop_size": 32,
     },
     "07_comparison": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
 }

@@ -23,6 +23,7 @@ def test_text_from_a_command_line_becomes_numbers():
         ("protocol", "stretch"),
         ("seed", -1),
         ("max_pairs", -3),
+        ("max_pairs", 2),
     ],
 )
 def test_a_wrong_value_is_named(name, value):

@@ -38,7 +38,7 @@ def test_split_depends_on_the_seed_only():
 
 
 def test_one_scene_cannot_be_split():
-    with pytest.raises(CaseStudyError, match="split by image"):
+    with pytest.raises(CaseStudyError, match="another scene"):
         split_pairs(load_pairs("sample")[:3])
 
 

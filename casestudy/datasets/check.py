@@ -15,17 +15,6 @@ from casestudy.errors import CaseStudyError
 _FIND = {"polyu": polyu.find_crops, "polyu-frames": polyu.find_frames}
 
 
-def parts(dataset: str) -> list[str]:
-    """Return the names to check for a dataset: PolyU's frames, where present, follow its crops."""
-    if dataset != "polyu":
-        return [dataset]
-    try:
-        polyu.find_frames()
-    except CaseStudyError:
-        return ["polyu"]
-    return ["polyu", "polyu-frames"]
-
-
 def check(dataset: str) -> tuple[pd.DataFrame, int]:
     """Open every pair of one dataset, with a progress bar.
 

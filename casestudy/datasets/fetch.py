@@ -79,7 +79,8 @@ def _fetch_file(source: pooch.Pooch, name: str) -> None:
     except requests.RequestException as error:
         raise CaseStudyError(
             f"{url} could not be reached ({type(error).__name__}). Check the network and run "
-            f"the command again, which goes on from here; or copy the files to {source.abspath}."
+            "the command again, which goes on from here; or copy License.txt and CroppedImages/ "
+            f"of {POLYU_HOME} to {source.abspath}."
         ) from error
     except ValueError as error:
         raise CaseStudyError(

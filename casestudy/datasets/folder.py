@@ -9,7 +9,9 @@ from casestudy.errors import CaseStudyError
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
 
-_LAYOUT = "Expected PATH/noisy/NAME and PATH/clean/NAME with equal names (PNG, JPEG, TIFF, BMP)"
+_LAYOUT = (
+    "Expected PATH/noisy/NAME and PATH/clean/NAME with equal names (PNG, JPEG, TIFF, BMP, WebP)"
+)
 
 
 def pairs(path: str) -> list[FilePair]:

@@ -68,6 +68,7 @@ def write_page(
         The files written.
     """
     notebook = _portable(notebook, page.folder)
+    _drop_progress(notebook)
     shrink_figures(notebook)
     describe_figures(notebook)
     made = [path]
@@ -131,6 +132,17 @@ def _portable(notebook: NotebookNode, folder: Path) -> NotebookNode:
     notebook = copy.deepcopy(notebook)
     text = json.dumps(notebook, ensure_ascii=False)
     return nbformat.from_dict(json.loads(without_paths(text, folder)))
+
+
+def _drop_progress(notebook: NotebookNode) -> None:
+    """Remove progress bars, which redraw their line, and what they leave empty, in place."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                lines = (line.rsplit("\r", 1)[-1].strip() for line in output.text.splitlines())
+                output.text = "\n".join(line for line in lines if line)
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("text", "whole")]
 
 
 def _body(notebook: NotebookNode, page: Page, failure: NotebookError | None) -> str:
