@@ -95,7 +95,10 @@ class Workplace:
     def start(self, until):
         """Start a call in a process of its own; return it once a notebook wrote `until`."""
         options = {name: str(value) for name, value in self.arguments.items()}
+        # A test run started in the background ignores SIGINT, and its children would too.
         code = f"""
+            import signal
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             from pathlib import Path
             from casestudy.reporting import report
             options = {options!r}
