@@ -1,15 +1,25 @@
 """The networks, one file each, and how to get one by name."""
 
 import keras
-import pandas as pd
 
 from casestudy.errors import CaseStudyError
 from casestudy.models.autoencoder import build_autoencoder
+from casestudy.models.cbdnet import build_cbdnet
+from casestudy.models.pridnet import build_pridnet
+from casestudy.models.ridnet import build_ridnet
 
-BUILDERS = {"autoencoder": build_autoencoder}
+BUILDERS = {
+    "autoencoder": build_autoencoder,
+    "cbdnet": build_cbdnet,
+    "pridnet": build_pridnet,
+    "ridnet": build_ridnet,
+}
+
+# An image's height and width must divide by this; see `casestudy.inference`.
+MULTIPLES = {"autoencoder": 8, "cbdnet": 4, "pridnet": 16, "ridnet": 1}
 
 
-def build(name: str, seed: int = 0, **sizes: int) -> keras.Model:
+def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) -> keras.Model:
     """Build a network with newly drawn weights.
 
     Parameters
@@ -18,6 +28,9 @@ def build(name: str, seed: int = 0, **sizes: int) -> keras.Model:
         A name in `BUILDERS`.
     seed : int
         Decides the weights.
+    precision : {"float32", "mixed_bfloat16"}
+        "mixed_bfloat16" computes in bfloat16, whose 8 significant bits are enough within the
+        network; weights and the output stay float32.
     **sizes
         Passed to the network's own function, such as `filters`.
 
@@ -29,13 +42,9 @@ def build(name: str, seed: int = 0, **sizes: int) -> keras.Model:
     if name not in BUILDERS:
         raise CaseStudyError(f"Unknown network {name!r}. Known: {', '.join(BUILDERS)}.")
     keras.utils.set_random_seed(seed)
-    return BUILDERS[name](**sizes)
-
-
-def layer_table(model: keras.Model) -> pd.DataFrame:
-    """Return one row per layer: layer, kind, channels of its output, and parameters."""
-    rows = [
-        (layer.name, type(layer).__name__, layer.output.shape[-1], layer.count_params())
-        for layer in model.layers
-    ]
-    return pd.DataFrame(rows, columns=["layer", "kind", "channels", "parameters"])
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        return BUILDERS[name](**sizes)
+    finally:
+        keras.config.set_dtype_policy(usual)

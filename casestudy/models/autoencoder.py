@@ -27,12 +27,17 @@ def build_autoencoder(filters: int = 32) -> keras.Model:
     """
     noisy = keras.Input((None, None, 3), name="noisy")
     x = noisy
-    for width in (filters, 2 * filters, 4 * filters):
+    for level, width in enumerate((filters, 2 * filters, 4 * filters), start=1):
         x = layers.Conv2D(
-            width, 3, padding="same", activation="relu", kernel_initializer="he_normal"
+            width,
+            3,
+            padding="same",
+            activation="relu",
+            kernel_initializer="he_normal",
+            name=f"down{level}.conv",
         )(x)
-        x = layers.MaxPooling2D(2)(x)
-    for width in (4 * filters, 2 * filters, filters):
+        x = layers.MaxPooling2D(2, name=f"down{level}.pool")(x)
+    for level, width in ((3, 4 * filters), (2, 2 * filters), (1, filters)):
         x = layers.Conv2DTranspose(
             width,
             3,
@@ -40,6 +45,7 @@ def build_autoencoder(filters: int = 32) -> keras.Model:
             padding="same",
             activation="relu",
             kernel_initializer="he_normal",
+            name=f"up{level}.deconv",
         )(x)
-    denoised = layers.Conv2D(3, 3, padding="same", name="denoised")(x)
+    denoised = layers.Conv2D(3, 3, padding="same", dtype="float32", name="denoised")(x)
     return keras.Model(noisy, denoised, name="autoencoder")

@@ -1,0 +1,103 @@
+"""CBDNet: estimate how strong the noise is at each pixel, then remove that much.
+
+S. Guo, Z. Yan, K. Zhang, W. Zuo, L. Zhang, "Toward Convolutional Blind Denoising of Real
+Photographs", CVPR 2019, arXiv:1807.04686. Two networks in one: CNN_E estimates a noise level map,
+CNN_D is a U-Net that sees the image and the map and returns what to add to the image.
+
+No official RGB weights exist in an open framework. This is the form that re-implementations agree
+on, with 4,365,382 parameters: skips are added, not concatenated, and average pooling shrinks
+where the paper's U-Net has strided convolutions. The last layer starts near zero, so that
+training starts from the noisy image itself.
+"""
+
+import keras
+from keras import layers
+
+LEVEL_MAP = "noise_level_map"
+
+
+def build_cbdnet(filters: int = 64) -> keras.Model:
+    """Build CBDNet.
+
+    Parameters
+    ----------
+    filters : int
+        Width of CNN_D's first level; the next two have twice and four times as many, CNN_E half
+        as many.
+
+    Returns
+    -------
+    keras.Model
+        From (N, H, W, 3) in [0, 1] to the same shape, H and W multiples of 4. 4,365,382
+        parameters with 64 filters. See `with_level_map` for its second output.
+    """
+    noisy = keras.Input((None, None, 3), name="noisy")
+    level_map = estimate_noise(noisy, filters // 2)
+    x = layers.Concatenate(name="unet.in")([noisy, level_map])
+    residual = remove_noise(x, filters)
+    denoised = layers.Add(name="denoised", dtype="float32")([noisy, residual])
+    return keras.Model(noisy, denoised, name="cbdnet")
+
+
+def with_level_map(cbdnet: keras.Model) -> keras.Model:
+    """Return the same network, sharing its weights, with the noise level map as second output.
+
+    Returns
+    -------
+    keras.Model
+        Outputs a dict: denoised and noise_level_map, both (N, H, W, 3). The map estimates the
+        standard deviation of the noise in units of the image; only training with the paper's
+        full loss (`casestudy.losses`) makes it so.
+    """
+    outputs = {"denoised": cbdnet.output, LEVEL_MAP: cbdnet.get_layer(LEVEL_MAP).output}
+    return keras.Model(cbdnet.input, outputs, name=cbdnet.name)
+
+
+def estimate_noise(x, filters: int):
+    """CNN_E: five convolutions without pooling, so the map follows the image pixel by pixel."""
+    for number in range(1, 5):
+        x = conv(x, filters, f"estimate.conv{number}")
+    return conv(x, 3, LEVEL_MAP, dtype="float32")
+
+
+def remove_noise(x, filters: int):
+    """CNN_D: a U-Net of three levels; returns the residual to add to the noisy image."""
+    full = convs(x, filters, 2, "unet.full")
+    half = layers.AveragePooling2D(2, name="unet.half.pool")(full)  # (N, H/2, W/2, C)
+    half = convs(half, 2 * filters, 3, "unet.half")
+    quarter = layers.AveragePooling2D(2, name="unet.quarter.pool")(half)  # (N, H/4, W/4, 2C)
+    quarter = convs(quarter, 4 * filters, 6, "unet.quarter")
+    half = upsample_and_add(quarter, half, "unet.half.up")  # (N, H/2, W/2, 2C)
+    half = convs(half, 2 * filters, 3, "unet.half.up")
+    full = upsample_and_add(half, full, "unet.full.up")  # (N, H, W, C)
+    full = convs(full, filters, 2, "unet.full.up")
+    return layers.Conv2D(
+        3,
+        1,
+        kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
+        dtype="float32",
+        name="residual",
+    )(full)
+
+
+def upsample_and_add(x, skip, name: str):
+    x = layers.Conv2DTranspose(skip.shape[-1], 2, strides=2, name=f"{name}.deconv")(x)
+    return layers.Add(name=f"{name}.add")([x, skip])
+
+
+def convs(x, filters: int, count: int, name: str):
+    for number in range(1, count + 1):
+        x = conv(x, filters, f"{name}.conv{number}")
+    return x
+
+
+def conv(x, filters: int, name: str, dtype: str | None = None):
+    return layers.Conv2D(
+        filters,
+        3,
+        padding="same",
+        activation="relu",
+        kernel_initializer="he_normal",
+        dtype=dtype,
+        name=name,
+    )(x)

@@ -1,0 +1,58 @@
+"""Weights on disk: safetensors files, which hold named arrays of numbers and nothing else."""
+
+from pathlib import Path
+
+import keras
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from casestudy.errors import CaseStudyError
+from casestudy.paths import written_whole
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write a network's weights, float32, under names such as "eam1.residual.conv1/kernel".
+
+    The file is complete or absent.
+    """
+    arrays = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    with written_whole(path) as temporary:
+        save_file(arrays, temporary)
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Load weights that `save_weights` wrote.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `casestudy.models.build`, with the sizes that the weights were trained with; the
+        precision may differ.
+    path : Path
+
+    Raises
+    ------
+    CaseStudyError
+        If the file is missing or damaged, or holds another network's weights; the message names
+        the first layer that differs. The model is then unchanged.
+    """
+    try:
+        arrays = load_file(path)
+    except FileNotFoundError:
+        raise CaseStudyError(f"{path} does not exist. Train {model.name} first.") from None
+    except (SafetensorError, OSError) as error:
+        raise CaseStudyError(f"{path} cannot be read as weights: {error}") from None
+    for weight in model.weights:
+        stored = arrays[weight.path].shape if weight.path in arrays else "missing"
+        if stored != tuple(weight.shape):
+            raise CaseStudyError(
+                f"{path} does not fit this {model.name}: {weight.path} is {stored} in the file "
+                f"and {tuple(weight.shape)} in the network."
+            )
+    unknown = sorted(arrays.keys() - {weight.path for weight in model.weights})
+    if unknown:
+        raise CaseStudyError(
+            f"{path} does not fit this {model.name}, which has no layer {unknown[0]}."
+        )
+    for weight in model.weights:
+        weight.assign(arrays[weight.path])
