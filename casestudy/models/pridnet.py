@@ -1,4 +1,4 @@
-"""PRIDNet: look at the image at five scales at once, then choose for each channel how to fuse them.
+"""PRIDNet: look at the image at five scales at once, then choose per channel how to fuse them.
 
 Y. Zhao, Z. Jiang, A. Men, G. Ju, "Pyramid Real Image Denoising Network", VCIP 2019,
 arXiv:1908.00273. Three stages, each of whose outputs is concatenated with its input: noise
