@@ -1,32 +1,48 @@
 """Batches for training: the article's custom data generator, for any Keras backend."""
 
+import copy
+
 import keras
 import numpy as np
 
+from casestudy import noise
+from casestudy.datasets import sample
 from casestudy.patches import Patches
+
+UNKNOWN = -1.0  # in a noise level map: nobody knows how strong the noise is
 
 
 class PatchBatches(keras.utils.PyDataset):
-    """Batches of noisy and clean patches, in a new seeded order every epoch.
+    """Batches of noisy and clean patches; each epoch has an order, crops and noise of its own.
+
+    Whatever is random depends on `seed`, the epoch and the batch alone, so that a training can
+    continue anywhere.
 
     Parameters
     ----------
     patches : Patches
     batch_size : int
-        The last batch of an epoch holds what is left.
+        Patches per batch.
     crop_size : int
         Side in pixels of the square that is cut out of each patch at random. 0 means whole
         patches, and so does a crop larger than they are.
-    shuffle : bool
-        Draw a new order each epoch; it depends on `seed` and the epoch alone.
-    augment : bool
-        Flip and turn each pair into one of its eight orientations at random.
+    training : bool
+        Shuffle, and flip and turn each pair into one of its eight orientations at random. The
+        patches left after the last full batch wait for another epoch's order. Otherwise the
+        order is that of the patches, and the last batch holds what is left.
+    simulated_share : float
+        Share of patches, drawn at random, whose noise is not their own: the clean patch is
+        photographed again by a random simulated camera (`casestudy.noise`).
+    level_maps : bool
+        Give CBDNet's noise level map as a second target. It is known for simulated captures,
+        and `UNKNOWN` for real ones.
     seed : int
 
     Notes
     -----
-    A batch is a tuple (noisy, clean) of float32 arrays in [0, 1], shape
-    (N, size, size, 3). Crops, flips and turns depend on `seed`, the epoch and the batch alone.
+    A batch is a tuple (noisy, target) of float32 arrays in [0, 1], shape (N, size, size, 3).
+    The target is the clean patches, or with `level_maps` a dict of two: denoised and
+    noise_level_map.
     """
 
     def __init__(
@@ -34,45 +50,66 @@ class PatchBatches(keras.utils.PyDataset):
         patches: Patches,
         batch_size: int = 32,
         crop_size: int = 0,
-        shuffle: bool = True,
-        augment: bool = False,
+        training: bool = False,
+        simulated_share: float = 0.0,
+        level_maps: bool = False,
         seed: int = 0,
     ):
         super().__init__()
-        self.patches, self.batch_size = patches, batch_size
+        self.patches, self.batch_size = patches, min(batch_size, len(patches))
         self.crop_size = min(crop_size or patches.size, patches.size)
-        self.shuffle, self.augment, self.seed = shuffle, augment, seed
-        self.epoch = 0
-        self._start_epoch()
+        self.training, self.seed = training, seed
+        self.simulated_share, self.level_maps = simulated_share, level_maps
+        whole = len(patches) // self.batch_size
+        self.batches_per_epoch = whole if training else -(-len(patches) // self.batch_size)
+        self._choose(0, range(self.batches_per_epoch))
+
+    def part(self, epoch: int, first: int = 0, count: int | None = None) -> "PatchBatches":
+        """Return the batches of an epoch from position `first` on, all or `count` of them."""
+        part = copy.copy(self)
+        part._choose(epoch, range(self.batches_per_epoch)[first:][:count])
+        return part
+
+    def _choose(self, epoch: int, positions: range) -> None:
+        self.epoch, self.positions = epoch, positions
+        self.order = np.arange(len(self.patches))
+        if self.training:
+            np.random.default_rng((self.seed, epoch)).shuffle(self.order)
 
     def __len__(self) -> int:
-        return -(-len(self.patches) // self.batch_size)
+        return len(self.positions)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        tops, lefts = rng.integers(self.patches.size - self.crop_size + 1, size=(2, len(chosen)))
-        orientations = rng.integers(8 if self.augment else 1, size=len(chosen))
-        return tuple(
-            np.stack(
-                [
-                    oriented(patch[top : top + self.crop_size, left : left + self.crop_size], turn)
-                    for patch, top, left, turn in zip(
-                        whole, tops, lefts, orientations, strict=True
-                    )
-                ]
-            )
-            for whole in (self.patches.noisy(chosen), self.patches.clean(chosen))
-        )
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray | dict[str, np.ndarray]]:
+        position = self.positions[index]
+        chosen = self.order[position * self.batch_size :][: self.batch_size]
+        rng = np.random.default_rng((self.seed, self.epoch, position))
+        examples = [self._example(patch, rng) for patch in chosen]
+        noisy, clean, *level_maps = map(np.stack, zip(*examples, strict=True))
+        noisy, clean = noisy / np.float32(255), clean / np.float32(255)
+        if self.level_maps:
+            return noisy, {"denoised": clean, "noise_level_map": level_maps[0]}
+        return noisy, clean
 
-    def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self._start_epoch()
+    def _example(self, patch: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """Return one cropped and turned patch, noisy and clean, and its level map if wanted."""
+        top, left = rng.integers(self.patches.size - self.crop_size + 1, size=2)
+        noisy, clean = self.patches.crop(patch, top, left, self.crop_size)
+        camera, iso = self._camera(patch)
+        if rng.random() < self.simulated_share:
+            camera, iso = noise.random_camera(rng), 1
+            noisy, clean = noise.capture(clean, camera, iso, rng)
+        images = [noisy, clean]
+        if self.level_maps and camera:
+            images.append(noise.noise_level_map(clean, camera, iso))
+        elif self.level_maps:
+            images.append(np.full(clean.shape, UNKNOWN, np.float32))
+        orientation = rng.integers(8) if self.training else 0
+        return [oriented(image, orientation) for image in images]
 
-    def _start_epoch(self) -> None:
-        self.order = np.arange(len(self.patches))
-        if self.shuffle:
-            np.random.default_rng((self.seed, self.epoch)).shuffle(self.order)
+    def _camera(self, patch: int) -> tuple[noise.Camera | None, float]:
+        """Return the simulated camera and ISO that a patch was captured with, or None."""
+        name, iso = self.patches.table.loc[patch, ["camera", "iso"]]
+        return sample.CAMERAS_BY_NAME.get(name), iso
 
 
 def oriented(image: np.ndarray, orientation: int) -> np.ndarray:

@@ -54,6 +54,93 @@ def report(
         raise
 
 
+@app.command()
+def train(
+    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet or ridnet.")],
+    dataset: Annotated[
+        str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
+    ] = "sample",
+    run: Annotated[
+        str | None, typer.Option(help="Folder under reports/.  [default: the dataset's name]")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Times that every patch is shown.")] = 25,
+    batch_size: Annotated[int, typer.Option(help="Patches per step.")] = 32,
+    crop_size: Annotated[
+        int, typer.Option(help="Side of random squares of the patches, in pixels; 0: whole.")
+    ] = 0,
+    loss: Annotated[str, typer.Option(help="mse, mae, or cbdnet for its paper's loss.")] = "mse",
+    learning_rate: Annotated[float, typer.Option(help="The highest.")] = 1e-3,
+    schedule: Annotated[str, typer.Option(help="cosine or constant.")] = "cosine",
+    warmup_steps: Annotated[int, typer.Option(help="Steps of rising learning rate.")] = 0,
+    clip_norm: Annotated[float, typer.Option(help="Largest gradient norm; 0: any.")] = 0.0,
+    simulated_share: Annotated[
+        float, typer.Option(help="Share of patches under simulated camera noise.")
+    ] = 0.0,
+    filters: Annotated[int, typer.Option(help="Width; 0: the published one.")] = 0,
+    bfloat16: Annotated[
+        bool, typer.Option("--bfloat16", help="Compute in bfloat16; weights stay float32.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Split, first weights and order.")] = 0,
+    split_by: Annotated[str, typer.Option(help="scene, or image as in the article.")] = "scene",
+    protocol: Annotated[str, typer.Option(help="native, or article: resize first.")] = "native",
+    patch_size: Annotated[int, typer.Option(help="Pixels.")] = 256,
+    max_pairs: Annotated[int, typer.Option(help="0: all.")] = 0,
+    max_train_patches: Annotated[int, typer.Option(help="0: all.")] = 0,
+    max_validation_patches: Annotated[int, typer.Option(help="0: all.")] = 0,
+    checkpoint_steps: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 200,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write TensorBoard events, too.")
+    ] = False,
+) -> None:
+    """Train a network on the training scenes of a dataset, on all GPUs of the machine.
+
+    Writes weights, history and manifest to reports/RUN/models. After an interruption, even a
+    kill, the same command goes on. Notebooks of the run load the weights with -p weights=run.
+
+    Example: casestudy train ridnet --dataset polyu --run long --epochs 25 --crop-size 64
+    """
+    from casestudy.devices import all_devices
+    from casestudy.experiment import open_experiment
+    from casestudy.models import build
+    from casestudy.paths import reports_root, run_name
+    from casestudy.training import train_or_load
+
+    experiment = open_experiment(
+        dataset,
+        str(reports_root() / (run or run_name(dataset))),
+        seed,
+        split_by,
+        protocol,
+        patch_size,
+        max_pairs,
+        max_train_patches=max_train_patches,
+        max_validation_patches=max_validation_patches,
+    )
+    with all_devices():
+        precision = "mixed_bfloat16" if bfloat16 else "float32"
+        network = build(model, seed, precision, **({"filters": filters} if filters else {}))
+    history = train_or_load(
+        network,
+        experiment,
+        "train",
+        epochs,
+        batch_size=batch_size,
+        crop_size=crop_size,
+        loss=loss,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        warmup_steps=warmup_steps,
+        clip_norm=clip_norm,
+        simulated_share=simulated_share,
+        seed=seed,
+        checkpoint_steps=checkpoint_steps,
+        tensorboard=tensorboard,
+    )
+    best = history.loc[history["val_psnr_db"].idxmax()]
+    typer.echo(f"Best validation PSNR {best['val_psnr_db']:.2f} dB, epoch {best['epoch']:.0f}")
+    typer.echo(experiment.models / f"{model}.safetensors")
+
+
 @data_app.command("list")
 def data_list() -> None:
     """Tell which datasets are there, and how to get the others."""

@@ -43,6 +43,11 @@ class Experiment:
         quantiles = np.quantile(everyone, EXAMPLES, method="nearest").astype(int)
         return np.argsort(quality, kind="stable")[quantiles]
 
+    @property
+    def models(self) -> Path:
+        """The folder of trained networks in the run folder."""
+        return self.folder / "models"
+
     def save_result(
         self,
         scores: pd.DataFrame,
@@ -88,6 +93,7 @@ def open_experiment(
     max_pairs: int = 0,
     max_test_patches: int = 0,
     max_train_patches: int = 0,
+    max_validation_patches: int = 0,
     **others: object,
 ) -> Experiment:
     """Check a notebook's parameters, cut the dataset into patches and split them.
@@ -104,9 +110,9 @@ def open_experiment(
         See `casestudy.patches.split_pairs`.
     protocol, patch_size
         See `casestudy.patches.cut_patches`.
-    max_pairs, max_test_patches, max_train_patches : int
-        For a quick look: at most so many pairs in all, patches to score, patches to train on;
-        0 means all.
+    max_pairs, max_test_patches, max_train_patches, max_validation_patches : int
+        For a quick look: at most so many pairs in all, patches to score, to train on, and to
+        validate on after each epoch; 0 means all.
     **others
         Further parameters of the notebook, checked here with the rest.
 
@@ -130,6 +136,7 @@ def open_experiment(
             "patch_size": patch_size,
             "max_pairs": max_pairs,
             "max_train_patches": max_train_patches,
+            "max_validation_patches": max_validation_patches,
             "max_test_patches": max_test_patches,
             **others,
         }
@@ -146,7 +153,7 @@ def open_experiment(
     return Experiment(
         folder=Path(run_folder) if run_folder else reports_root() / run_name(dataset),
         train=train.spread(max_train_patches),
-        validation=validation,
+        validation=validation.spread(max_validation_patches),
         test=test.spread(max_test_patches),
     )
 

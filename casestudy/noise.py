@@ -18,6 +18,7 @@ balance comes before demosaicking, since Malvar's filter assumes balanced channe
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -106,6 +107,27 @@ class Camera:
         return np.array([self.red_gain, 1.0, self.blue_gain]) * self.brightness
 
 
+def random_camera(rng: np.random.Generator) -> Camera:
+    """Draw a camera, to be used at ISO 1, as Brooks et al. draw noise levels, gains and colours.
+
+    JPEG quality is uniform in 60 to 100, as Guo et al. recommend.
+    """
+    log_shot = rng.uniform(np.log(1e-4), np.log(0.012))
+    log_read = 2.18 * log_shot + 1.20 + rng.normal(0, 0.26)
+    weights = rng.uniform(1e-8, 1, 4)
+    return Camera(
+        "random",
+        shot_per_iso=np.exp(log_shot),
+        read_per_iso2=0.0,
+        read_floor=np.exp(log_read),
+        red_gain=rng.uniform(1.9, 2.4),
+        blue_gain=rng.uniform(1.5, 1.9),
+        brightness=1 / rng.normal(0.8, 0.1),
+        colour_weights=tuple(weights / weights.sum()),
+        jpeg_quality=int(rng.integers(60, 101)),
+    )
+
+
 def capture(
     photograph: np.ndarray, camera: Camera, iso: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -133,6 +155,55 @@ def capture(
     raw = mosaic(light)
     noisy = develop(add_noise(raw, *camera.noise_levels(iso), rng), camera)
     return jpeg(noisy, camera.jpeg_quality), develop(raw, camera)
+
+
+def noise_level_map(clean: np.ndarray, camera: Camera, iso: float) -> np.ndarray:
+    """Return how strong a camera's noise is at each pixel of a photograph it developed.
+
+    CBDNet's level map, in units of the photograph: half the distance between what light one
+    standard deviation above and one below would be developed into. What demosaicking does to
+    noise is averaged over the Bayer cell; JPEG is left out.
+
+    Parameters
+    ----------
+    clean : ndarray, shape (H, W, 3), uint8
+        sRGB, developed without noise.
+    camera : Camera
+    iso : float
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), float32
+        Standard deviation per pixel and channel, full scale being 1.
+    """
+    shot, read = camera.noise_levels(iso)
+    variance = (shot * unprocess(clean, camera) + read) * camera.gains**2
+    to_srgb = np.linalg.inv(camera.srgb_to_camera)
+    spread = np.einsum("ij,cjk,ik->ci", to_srgb, _demosaicked_covariance(), to_srgb)
+    deviation = np.sqrt(variance @ spread)
+    linear = inverse_tone_curve(clean.astype(np.float32) / 255) ** 2.2
+    above, below = (
+        tone_curve(np.clip(linear + sign * deviation, 0, 1) ** (1 / 2.2)) for sign in (1, -1)
+    )
+    return ((above - below) / 2).astype(np.float32)
+
+
+@cache
+def _demosaicked_covariance() -> np.ndarray:
+    """Return how unit noise in red, green or blue pixels spreads to the three channels.
+
+    Returns
+    -------
+    ndarray, shape (3, 3, 3)
+        A covariance matrix for each colour of pixel, mean over the Bayer cell.
+    """
+    covariance = np.zeros((3, 3, 3))
+    for row, column, colour in ((6, 6, 0), (6, 7, 1), (7, 6, 1), (7, 7, 2)):
+        impulse = np.zeros((14, 14), np.float32)
+        impulse[row, column] = 1
+        response = demosaic(impulse).reshape(-1, 3)
+        covariance[colour] += response.T @ response / 4
+    return covariance
 
 
 def unprocess(photograph: np.ndarray, camera: Camera) -> np.ndarray:

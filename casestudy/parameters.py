@@ -1,4 +1,4 @@
-"""The notebooks' parameters: their names, types and ranges, checked before any work starts."""
+"""Parameters of notebooks and trainings: names, types, ranges; checked before any work starts."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -30,7 +30,7 @@ def _enough_to_split(pairs: int) -> int:
 
 
 class Parameters(BaseModel):
-    """Every parameter that a notebook may declare."""
+    """Every parameter that a notebook may declare or a training take."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,10 +42,19 @@ class Parameters(BaseModel):
     patch_size: Annotated[int, AfterValidator(_known_size)] = 256
     max_pairs: Annotated[int, Field(ge=0), AfterValidator(_enough_to_split)] = 0
     max_train_patches: int = Field(0, ge=0)
+    max_validation_patches: int = Field(0, ge=0)
     max_test_patches: int = Field(0, ge=0)
+    weights: Literal["train", "run"] = "train"
     epochs: int = Field(15, ge=1, le=10_000)
     batch_size: int = Field(32, ge=1, le=1024)
     crop_size: int = Field(0, ge=0, multiple_of=16)
+    loss: Literal["mse", "mae", "cbdnet"] = "mse"
+    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_steps: int = Field(0, ge=0)
+    clip_norm: float = Field(0.0, ge=0, allow_inf_nan=False)
+    simulated_share: float = Field(0.0, ge=0, le=1)
+    checkpoint_steps: int = Field(200, ge=1)
 
 
 def check_parameters(values: Mapping[str, object]) -> dict[str, object]:

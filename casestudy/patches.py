@@ -97,9 +97,17 @@ class Patches:
         """Return clean patches by position: (len(chosen), size, size, 3), float32 in [0, 1]."""
         return self._read(CLEAN, chosen)
 
+    def crop(self, position: int, top: int, left: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a square of a noisy patch and of its clean one: (size, size, 3), uint8."""
+        part = self.rows[position], slice(top, top + size), slice(left, left + size)
+        return self._stored(NOISY)[part], self._stored(CLEAN)[part]
+
     def _read(self, name: str, chosen: np.ndarray) -> np.ndarray:
+        return self._stored(name)[self.rows[chosen]] / np.float32(255)
+
+    def _stored(self, name: str) -> np.ndarray:
         stored = np.memmap(self.folder / name, np.uint8, mode="r")
-        return stored.reshape(-1, self.size, self.size, 3)[self.rows[chosen]] / np.float32(255)
+        return stored.reshape(-1, self.size, self.size, 3)
 
     def take(self, chosen: np.ndarray) -> "Patches":
         """Return the selection of the patches at these positions."""

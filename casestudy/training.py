@@ -1,14 +1,65 @@
-"""Training a network on patches."""
+"""Training a network on patches, in a way that survives being killed.
 
+The state of a training is written every so many steps into one checked file, and what is random
+in a batch depends on its position alone. Started again with the same arguments, a training goes
+on from there and ends, on a CPU, with the very weights that it would have had.
+"""
+
+import hashlib
+import json
+import math
+import shutil
 import time
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
+from tensorboard.summary import Writer
+from tqdm import tqdm
 
+from casestudy import provenance
 from casestudy.batches import PatchBatches
+from casestudy.checkpoint import delete_checkpoint, load_checkpoint, save_checkpoint
+from casestudy.devices import all_devices, device_names
+from casestudy.errors import CaseStudyError
+from casestudy.experiment import Experiment
+from casestudy.losses import level_map_loss, psnr_db
+from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
+from casestudy.models.weights import load_weights, save_weights
+from casestudy.parameters import check_parameters
 from casestudy.patches import Patches
 from casestudy.paths import written_whole
+
+ARTICLE_MEGAPIXELS = 6_912 * 256**2 / 1e6  # one epoch
+
+
+@dataclass
+class Progress:
+    """How far a training has come; stored in its checkpoint.
+
+    Parameters
+    ----------
+    epoch, step : int
+        Epochs completed, and batches of the next one.
+    loss_sum : float
+        Of those batches, each batch's mean loss.
+    seconds : float
+        Spent on those batches.
+    best_psnr_db : float
+        Best validation PSNR so far.
+    history : list of dict
+        One row per completed epoch.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    best_psnr_db: float = -math.inf
+    history: list[dict[str, float]] = field(default_factory=list)
 
 
 def train(
@@ -16,88 +67,475 @@ def train(
     train_patches: Patches,
     validation_patches: Patches,
     epochs: int,
+    folder: Path,
+    *,
     batch_size: int = 32,
     crop_size: int = 0,
+    loss: str = "mse",
     learning_rate: float = 1e-3,
+    schedule: str = "cosine",
+    warmup_steps: int = 0,
+    clip_norm: float = 0.0,
+    simulated_share: float = 0.0,
     seed: int = 0,
+    checkpoint_steps: int = 200,
+    tensorboard: bool = False,
 ) -> pd.DataFrame:
-    """Train a network with Adam on the mean squared error.
+    """Train a network with Adam, or go on where an earlier call was stopped.
 
-    The learning rate falls along a cosine to zero, so the last epochs settle. Patches are
-    flipped and turned at random.
+    `folder` receives, under the network's name: `.safetensors`, the weights of the epoch with
+    the best validation PSNR, which the model holds in the end; `.last.safetensors`, those of
+    the last epoch; `.history.csv`; and `.json`, the manifest, which is written last. While
+    training there are `.checkpoint` and the one before. A call with the arguments of a finished
+    training loads its weights.
 
     Parameters
     ----------
     model : keras.Model
-        From a batch of noisy patches to denoised ones; trained in place.
+        From `casestudy.models.build`, inside `casestudy.devices.all_devices` if there are
+        several GPUs; trained in place.
     train_patches, validation_patches : Patches
         Validation patches come from training scenes, never from the test split.
     epochs : int
+    folder : Path
     batch_size : int
         Patches per step.
     crop_size : int
         Side in pixels of the random squares of the patches that are trained on; 0 for whole
         patches. Small ones buy more steps for the same work, as far as a network looks.
+    loss : {"mse", "mae", "cbdnet"}
+        Mean squared or absolute error of the image. "cbdnet" adds CBDNet's loss on the noise
+        level map to the squared error (`casestudy.losses`).
     learning_rate : float
-        At the start.
+        The highest.
+    schedule : {"cosine", "constant"}
+        "cosine" falls to zero at the end.
+    warmup_steps : int
+        Steps in which the rate of "cosine" rises from zero.
+    clip_norm : float
+        Largest norm of all gradients together; 0 for no limit.
+    simulated_share : float
+        Share of patches under simulated noise, see `casestudy.batches.PatchBatches`.
     seed : int
-        Decides the order of patches and their flips and turns; the weights are drawn when the
-        model is built, so call `keras.utils.set_random_seed` before that.
+        Decides order, crops, flips and noise; the first weights were drawn by `build`.
+    checkpoint_steps : int
+        Steps between checkpoints; the end of an epoch is one, too.
+    tensorboard : bool
+        Write the history as TensorBoard events, too, to `<name>.tensorboard/`.
 
     Returns
     -------
     DataFrame
-        One row per epoch: epoch, loss, val_loss (both mean squared errors) and seconds.
+        One row per epoch: epoch, loss, val_loss, val_psnr_db (mean over patches),
+        learning_rate (of the last step) and seconds.
+
+    Raises
+    ------
+    CaseStudyError
+        If `folder` holds a training of this network with other settings, data or first weights;
+        if another process trains it there; if the loss is no longer finite; for settings out of
+        range; if there are no patches.
     """
-    batches = PatchBatches(train_patches, batch_size, crop_size, augment=True, seed=seed)
-    validation = PatchBatches(validation_patches, batch_size, shuffle=False)
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * len(batches))
-    model.compile(keras.optimizers.Adam(schedule), loss="mse")
-    clock = _Clock()
-    history = model.fit(
-        batches, validation_data=validation, epochs=epochs, verbose=2, callbacks=[clock]
-    )
-    table = pd.DataFrame(history.history).assign(seconds=clock.seconds)
-    table.insert(0, "epoch", range(1, epochs + 1))
-    return table
+    settings = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "crop_size": crop_size,
+        "loss": loss,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "warmup_steps": warmup_steps,
+        "clip_norm": clip_norm,
+        "simulated_share": simulated_share,
+        "seed": seed,
+        "checkpoint_steps": checkpoint_steps,
+    }
+    _refuse_unusable(settings, model, train_patches, validation_patches)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / f".{model.name}.lock", timeout=0), all_devices() as devices:
+            training = Training(model, train_patches, validation_patches, settings, folder)
+            return training.run(devices, tensorboard)
+    except Timeout:
+        raise CaseStudyError(
+            f"{model.name} is being trained in {folder} by another process. Wait, or use another "
+            "run folder."
+        ) from None
 
 
-def save_training(model: keras.Model, history: pd.DataFrame, run_folder: Path) -> Path:
-    """Write a trained model's weights and history into `models/` of a run folder.
+def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
+    """Load the best weights of a finished training into a network.
 
     Parameters
     ----------
     model : keras.Model
-        Its name becomes the files' name.
-    history : DataFrame
-        From `train`.
-    run_folder : Path
+    folder : Path
+        That of `train`.
 
     Returns
     -------
-    Path
-        The weights, `<name>.weights.h5`; `<name>.history.csv` lies beside it. A file is
-        complete or absent.
+    DataFrame
+        The history, as from `train`.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is no finished training of this network, or its weights were changed since or
+        do not fit.
     """
-    weights = run_folder / "models" / f"{model.name}.weights.h5"
-    # A trained model also saves its optimizer's state, which triples the file.
-    bare = keras.Model(model.inputs, model.outputs, name=model.name)
-    with written_whole(weights) as temporary:
-        bare.save_weights(temporary)
-    with written_whole(weights.with_name(f"{model.name}.history.csv")) as temporary:
-        history.to_csv(temporary, index=False)
-    return weights
+    manifest_file, weights, history = (
+        folder / f"{model.name}{suffix}" for suffix in (".json", ".safetensors", ".history.csv")
+    )
+    if not manifest_file.exists():
+        raise CaseStudyError(
+            f"{folder} holds no finished training of {model.name}. Train it there first."
+        )
+    manifest = json.loads(manifest_file.read_text())
+    if not weights.exists() or provenance.hash_file(weights) != manifest["weights sha256"]:
+        raise CaseStudyError(
+            f"{weights} is not what this training wrote. Delete {manifest_file} to train anew."
+        )
+    load_weights(model, weights)
+    print(f"{model.name}: trained {manifest['finished']}, commit {manifest['commit']}")
+    return pd.read_csv(history)
 
 
-class _Clock(keras.callbacks.Callback):
-    """Seconds that each epoch took."""
+def train_or_load(
+    model: keras.Model, experiment: Experiment, weights: str, epochs: int, **settings: object
+) -> pd.DataFrame:
+    """Train a network in an experiment's run folder, or load what was trained there before.
 
-    def __init__(self):
+    Parameters
+    ----------
+    model : keras.Model
+    experiment : Experiment
+    weights : {"train", "run"}
+        "run" loads whatever was trained there; "train" asks for these settings.
+    epochs, **settings
+        See `train`.
+
+    Returns
+    -------
+    DataFrame
+        The history of the training.
+    """
+    if weights == "run":
+        return load_training(model, experiment.models)
+    return train(
+        model, experiment.train, experiment.validation, epochs, experiment.models, **settings
+    )
+
+
+def effort(model: keras.Model, folder: Path, article_epochs: int) -> str:
+    """Say how long a finished training was, beside the article's 6,912 patches of 256x256."""
+    manifest = json.loads((folder / f"{model.name}.json").read_text())
+    article = article_epochs * ARTICLE_MEGAPIXELS
+    return (
+        f"{manifest['identity']['epochs']} epochs, {manifest['megapixels']:.3g} megapixels in "
+        f"{manifest['seconds'] / 60:.1f} minutes. The article's {article_epochs} epochs are "
+        f"{article:,.0f} megapixels, {article / manifest['megapixels']:,.0f} times as much."
+    )
+
+
+class Training:
+    """One network's training in one folder; see `train` for what it reads and writes."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        train_patches: Patches,
+        validation_patches: Patches,
+        settings: dict[str, object],
+        folder: Path,
+    ):
+        self.model, self.settings, self.folder = model, settings, folder
+        self.train_patches, self.validation_patches = train_patches, validation_patches
+        self.progress = Progress()
+        # What must be the same for a training to go on.
+        self.identity = settings | {
+            "network": model.name,
+            "precision": model.get_layer(index=1).dtype_policy.name,
+            "first weights": _digest(*map(keras.ops.convert_to_numpy, model.weights)),
+            "training patches": _digest(train_patches.folder.name, train_patches.rows),
+            "validation patches": _digest(validation_patches.folder.name, validation_patches.rows),
+        }
+
+    def run(self, devices: int, tensorboard: bool) -> pd.DataFrame:
+        """Train what is left to train, and return the history."""
+        if self._file(".json").exists():
+            return self._load_finished()
+        self._prepare(devices)
+        self._go_on_from_checkpoint()
+        while self.progress.epoch < self.settings["epochs"]:
+            self._train_epoch()
+            self._end_epoch(tensorboard)
+        return self._finish()
+
+    def _file(self, suffix: str) -> Path:
+        return self.folder / f"{self.model.name}{suffix}"
+
+    def _prepare(self, devices: int) -> None:
+        """Set up batches, loss and optimizer."""
+        for pattern in (f".{self.model.name}-*", f".{self.model.name}.*-*"):
+            for left_by_a_kill in self.folder.glob(pattern):
+                shutil.rmtree(left_by_a_kill)
+        settings, validation = self.settings, self.validation_patches
+        if settings["batch_size"] % devices:
+            raise CaseStudyError(
+                f"A batch of {settings['batch_size']} patches cannot be split evenly among "
+                f"{devices} devices. Choose a multiple as batch_size."
+            )
+        whole_loss = settings["loss"] == "cbdnet"
+        self.batches = PatchBatches(
+            self.train_patches,
+            settings["batch_size"],
+            settings["crop_size"],
+            training=True,
+            simulated_share=settings["simulated_share"],
+            level_maps=whole_loss,
+            seed=settings["seed"],
+        )
+        # As many pixels at once as in training; every device gets the same number of patches.
+        at_once = self.batches.batch_size * self.batches.crop_size**2 // validation.size**2
+        self.validation = PatchBatches(
+            validation.take(np.arange(len(validation) // devices * devices)),
+            max(at_once // devices, 1) * devices,
+            level_maps=whole_loss,
+        )
+        self.schedule = self._schedule()
+        self.optimizer = keras.optimizers.Adam(
+            self.schedule, global_clipnorm=settings["clip_norm"] or None
+        )
+        self.trained = with_level_map(self.model) if whole_loss else self.model
+        self.trained.compile(
+            self.optimizer,
+            {"denoised": "mse", LEVEL_MAP: level_map_loss} if whole_loss else settings["loss"],
+            metrics={"denoised": [psnr_db]} if whole_loss else [psnr_db],
+        )
+        self.optimizer.build(self.trained.trainable_variables)
+
+    def _schedule(self) -> keras.optimizers.schedules.LearningRateSchedule | float:
+        rate, warmup = self.settings["learning_rate"], self.settings["warmup_steps"]
+        if self.settings["schedule"] == "constant":
+            return rate
+        steps = self.settings["epochs"] * len(self.batches)
+        return keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else rate,
+            max(steps - warmup, 1),
+            warmup_target=rate if warmup else None,
+            warmup_steps=warmup,
+        )
+
+    def _train_epoch(self) -> None:
+        """Train what is left of an epoch, with checkpoints in between."""
+        progress, steps = self.progress, len(self.batches)
+        between = self.settings["checkpoint_steps"]
+        name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings['epochs']}"
+        with tqdm(
+            desc=name,
+            initial=progress.step,
+            total=steps,
+            unit="batch",
+            leave=False,
+            disable=None,  # unless in a terminal
+        ) as bar:
+            while progress.step < steps:
+                done = progress.epoch * steps + progress.step
+                part = self.batches.part(progress.epoch, progress.step, between - done % between)
+                began = time.perf_counter()
+                try:
+                    history = self.trained.fit(
+                        part, shuffle=False, verbose=0, callbacks=[_Watch(bar)]
+                    )
+                except FloatingPointError as error:
+                    raise self._diverged(error) from None
+                progress.seconds += time.perf_counter() - began
+                progress.loss_sum += history.history["loss"][0] * len(part)
+                progress.step += len(part)
+                if (done + len(part)) % between == 0:
+                    self._save_checkpoint()
+
+    def _end_epoch(self, tensorboard: bool) -> None:
+        """Validate, and keep the weights if they are the best so far."""
+        progress = self.progress
+        began = time.perf_counter()
+        validation = self.trained.evaluate(self.validation, verbose=0, return_dict=True)
+        val_psnr_db = next(v for name, v in validation.items() if name.endswith("psnr_db"))
+        rate = self.schedule
+        if not isinstance(rate, float):
+            rate = float(rate(self.optimizer.iterations - 1))
+        row = {
+            "epoch": progress.epoch + 1,
+            "loss": progress.loss_sum / len(self.batches),
+            "val_loss": float(validation["loss"]),
+            "val_psnr_db": float(val_psnr_db),
+            "learning_rate": rate,
+            "seconds": progress.seconds + time.perf_counter() - began,
+        }
+        if row["val_psnr_db"] > progress.best_psnr_db:
+            progress.best_psnr_db = row["val_psnr_db"]
+            save_weights(self.model, self._file(".safetensors"))
+        self.progress = Progress(
+            epoch=progress.epoch + 1,
+            best_psnr_db=progress.best_psnr_db,
+            history=[*progress.history, row],
+        )
+        with written_whole(self._file(".history.csv")) as temporary:
+            pd.DataFrame(self.progress.history).to_csv(temporary, index=False)
+        if tensorboard:
+            log = Writer(str(self._file(".tensorboard")))
+            for name in row.keys() - {"epoch"}:
+                log.add_scalar(name, row[name], row["epoch"])
+            log.close()
+        print(
+            f"{self.model.name}, epoch {row['epoch']} of {self.settings['epochs']}: "
+            f"loss {row['loss']:.3g}, validation {row['val_psnr_db']:.2f} dB, "
+            f"{row['seconds']:.0f} s",
+            flush=True,
+        )
+
+    def _save_checkpoint(self) -> None:
+        state = {"identity": self.identity, "progress": asdict(self.progress)}
+        arrays = {name: keras.ops.convert_to_numpy(v) for name, v in self._variables().items()}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise self._diverged(f"weights of step {self.progress.step}")
+        save_checkpoint(self._file(".checkpoint"), arrays, state)
+
+    def _diverged(self, what: object) -> CaseStudyError:
+        return CaseStudyError(
+            f"{self.model.name}, epoch {self.progress.epoch + 1}: {what} not finite. The last "
+            f"checkpoint and the best weights so far are kept in {self.folder}. Lower "
+            f"learning_rate or set clip_norm, and use another run folder or delete "
+            f"{self.model.name}.* there."
+        )
+
+    def _go_on_from_checkpoint(self) -> None:
+        found = load_checkpoint(self._file(".checkpoint"))
+        if found is None:
+            return
+        arrays, state = found
+        self._refuse_other(state["identity"], self._file(".checkpoint"))
+        for name, variable in self._variables().items():
+            variable.assign(arrays[name])
+        self.progress = Progress(**state["progress"])
+        print(
+            f"{self.model.name}: going on after epoch {self.progress.epoch}, "
+            f"step {self.progress.step}, of {self._file('.checkpoint')}"
+        )
+
+    def _variables(self) -> dict[str, keras.Variable]:
+        """Return all that changes in training: weights, states of random layers, optimizer."""
+        optimizer = enumerate(self.optimizer.variables)
+        return {f"network/{v.path}": v for v in self.trained.variables} | {
+            f"optimizer/{number}": variable for number, variable in optimizer
+        }
+
+    def _finish(self) -> pd.DataFrame:
+        """Write last weights and manifest, and load the best weights."""
+        save_weights(self.model, self._file(".last.safetensors"))
+        load_weights(self.model, self._file(".safetensors"))
+        history = pd.DataFrame(self.progress.history)
+        manifest = {
+            "identity": self.identity,
+            "data": {
+                part: _contents(patches)
+                for part, patches in (
+                    ("training", self.train_patches),
+                    ("validation", self.validation_patches),
+                )
+            },
+            "parameters": self.model.count_params(),
+            "megapixels": self._megapixels(),
+            "best": history.loc[history["val_psnr_db"].idxmax()].to_dict(),
+            "last": history.iloc[-1].to_dict(),
+            "seconds": history["seconds"].sum(),
+            "finished": time.strftime("%Y-%m-%d %H:%M:%S%z"),
+            "weights sha256": provenance.hash_file(self._file(".safetensors")),
+            "commit": provenance.commit(),
+            "versions": provenance.library_versions(),
+            "devices": device_names(),
+            "machine": provenance.machine(),
+        }
+        with written_whole(self._file(".json")) as temporary:
+            temporary.write_text(json.dumps(manifest, indent=2) + "\n")
+        delete_checkpoint(self._file(".checkpoint"))
+        return history
+
+    def _megapixels(self) -> float:
+        """Return how much was trained on, each patch counted as often as it was shown."""
+        patches = self.settings["epochs"] * len(self.batches) * self.batches.batch_size
+        return patches * self.batches.crop_size**2 / 1e6
+
+    def _load_finished(self) -> pd.DataFrame:
+        manifest = json.loads(self._file(".json").read_text())
+        self._refuse_other(manifest["identity"], self._file(".json"))
+        return load_training(self.model, self.folder)
+
+    def _refuse_other(self, identity: dict[str, object], file: Path) -> None:
+        changes = [
+            f"{name} was {identity.get(name)!r} and is now {value!r}"
+            for name, value in self.identity.items()
+            if identity.get(name) != value
+        ]
+        if changes:
+            raise CaseStudyError(
+                f"{file} belongs to a training with other settings: {'; '.join(changes)}. Use "
+                f"another run folder, or delete {self.model.name}.* there to train anew."
+            )
+
+
+class _Watch(keras.callbacks.Callback):
+    """Moves the progress bar, and stops a training whose loss is not finite.
+
+    The loss after a batch is looked at when the next one has been sent off, so that the device
+    need not wait.
+    """
+
+    def __init__(self, bar: tqdm):
         super().__init__()
-        self.seconds = []
+        self.bar, self.first, self.pending = bar, bar.n, None
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.began = time.perf_counter()
+    def on_train_batch_end(self, batch, logs=None):
+        self._look()
+        self.pending = (self.first + batch + 1, logs["loss"])
+        self.bar.update()
 
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds.append(time.perf_counter() - self.began)
+    def on_train_end(self, logs=None):
+        self._look()
+
+    def _look(self) -> None:
+        if self.pending:
+            number, loss = self.pending
+            if not math.isfinite(float(loss)):
+                raise FloatingPointError(f"loss after batch {number}")
+            self.bar.set_postfix(loss=f"{float(loss):.3g}", refresh=False)
+
+
+def _refuse_unusable(
+    settings: dict[str, object], model: keras.Model, train: Patches, validation: Patches
+) -> None:
+    check_parameters(settings)
+    if settings["loss"] == "cbdnet" and model.name != "cbdnet":
+        raise CaseStudyError(f'loss="cbdnet" needs a noise level map, which {model.name} has not.')
+    if not (len(train) and len(validation)):
+        raise CaseStudyError(
+            f"{len(train)} patches to train on and {len(validation)} to validate: both are needed."
+        )
+
+
+def _digest(*parts: str | np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() if isinstance(part, str) else np.ascontiguousarray(part).data)
+    return digest.hexdigest()[:16]
+
+
+def _contents(patches: Patches) -> dict[str, object]:
+    table = patches.table
+    return {
+        "dataset": ", ".join(table["dataset"].unique()),
+        "hash": patches.folder.name,
+        "patches": len(table),
+        "patch size": patches.size,
+        "images": sorted(table["image"].unique()),
+        "scenes": sorted(table["scene"].unique()),
+    }

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from casestudy.batches import PatchBatches, oriented
+from casestudy.batches import UNKNOWN, PatchBatches, oriented
 from casestudy.datasets import load_pairs
 from casestudy.patches import cut_patches
 
@@ -12,28 +12,44 @@ def patches(pair_folder):
     return cut_patches(name, load_pairs(name), size=32)
 
 
-def test_an_epoch_shows_every_patch_once(patches):
-    batches = PatchBatches(patches, batch_size=4)
-    assert len(batches) == np.ceil(len(patches) / 4)
-    noisy = np.concatenate([batches[i][0] for i in range(len(batches))])
-    everything = patches.noisy(np.arange(len(patches)))
-    assert sorted(noisy.sum(axis=(1, 2, 3))) == pytest.approx(
-        sorted(everything.sum(axis=(1, 2, 3)))
-    )
+def shown(batches):
+    return np.concatenate([batches[i][0] for i in range(len(batches))])
+
+
+def test_validation_shows_every_patch_once_in_order(patches):
+    batches = PatchBatches(patches, batch_size=7)
+    noisy = shown(batches)
+    np.testing.assert_array_equal(noisy, patches.noisy(np.arange(len(patches))))
     assert noisy.dtype == np.float32 and noisy.min() >= 0 and noisy.max() <= 1
 
 
+def test_an_epoch_of_training_shows_every_patch_once_but_for_half_a_batch(patches):
+    batches = PatchBatches(patches, batch_size=7, training=True)
+    assert len(batches) == len(patches) // 7 and len(patches) % 7
+    # Flips and turns keep the sum of a patch.
+    sums = shown(batches).sum(axis=(1, 2, 3))
+    everything = patches.noisy(np.arange(len(patches))).sum(axis=(1, 2, 3))
+    assert len(np.unique(sums.round(2))) == len(batches) * 7
+    assert all(np.isclose(total, everything, rtol=1e-5).any() for total in sums)
+
+
 def test_epochs_differ_and_repeat_for_a_seed(patches):
-    orders = []
-    for _ in range(2):
-        batches = PatchBatches(patches, seed=7)
-        orders.append(batches.order.copy())
-        batches.on_epoch_end()
-        orders.append(batches.order.copy())
-    np.testing.assert_array_equal(orders[0], orders[2])
-    np.testing.assert_array_equal(orders[1], orders[3])
-    assert (orders[0] != orders[1]).any()
-    assert (PatchBatches(patches, seed=8).order != orders[0]).any()
+    batches = PatchBatches(patches, batch_size=4, training=True, seed=7)
+    again = PatchBatches(patches, batch_size=4, training=True, seed=7)
+    other = PatchBatches(patches, batch_size=4, training=True, seed=8)
+    first, second = (shown(batches.part(epoch)) for epoch in (0, 1))
+    np.testing.assert_array_equal(shown(again.part(1)), second)
+    np.testing.assert_array_equal(shown(again), first)
+    assert (first != second).any() and (shown(other) != first).any()
+
+
+def test_a_part_of_an_epoch_holds_the_batches_that_the_whole_one_has_there(patches):
+    whole = PatchBatches(patches, batch_size=4, crop_size=16, training=True, seed=3).part(5)
+    part = PatchBatches(patches, batch_size=4, crop_size=16, training=True, seed=3).part(5, 2, 3)
+    assert len(part) == 3
+    for index in range(3):
+        for images, expected in zip(part[index], whole[index + 2], strict=True):
+            np.testing.assert_array_equal(images, expected)
 
 
 def test_the_eight_orientations_differ_and_keep_the_pixels():
@@ -46,7 +62,7 @@ def test_the_eight_orientations_differ_and_keep_the_pixels():
 
 def test_augmentation_turns_both_images_alike(patches):
     """The clean ramp rises along one direction; noise of 20 levels does not hide which."""
-    batches = PatchBatches(patches, batch_size=len(patches), augment=True, seed=1)
+    batches = PatchBatches(patches, batch_size=len(patches), training=True, seed=1)
     noisy, clean = batches[0]
     for n, c in zip(noisy, clean, strict=True):
         for axis in (0, 1):
@@ -57,7 +73,7 @@ def test_augmentation_turns_both_images_alike(patches):
 
 
 def test_crops_are_squares_of_the_patch_at_the_same_place_in_both_images(patches):
-    batches = PatchBatches(patches, batch_size=3, crop_size=16, shuffle=False)
+    batches = PatchBatches(patches, batch_size=3, crop_size=16)
     for noisy, clean, position in zip(*batches[0], range(3), strict=True):
         places = [
             (top, left)
@@ -74,13 +90,42 @@ def test_crops_are_squares_of_the_patch_at_the_same_place_in_both_images(patches
 
 
 def test_crops_move_from_epoch_to_epoch(patches):
-    batches = PatchBatches(patches, batch_size=3, crop_size=16, shuffle=False)
+    batches = PatchBatches(patches, batch_size=3, crop_size=16)
     first = batches[0][0]
     np.testing.assert_array_equal(batches[0][0], first)
-    batches.on_epoch_end()
-    assert (batches[0][0] != first).any()
+    assert (batches.part(1)[0][0] != first).any()
 
 
 def test_a_crop_larger_than_the_patch_is_the_patch(patches):
-    large, whole = (PatchBatches(patches, crop_size=size, shuffle=False) for size in (64, 0))
+    large, whole = (PatchBatches(patches, crop_size=size) for size in (64, 0))
     np.testing.assert_array_equal(large[0], whole[0])
+
+
+def test_simulated_noise_replaces_that_of_the_given_share(patches):
+    """Real noise here has 20 levels on a clean ramp; the clean image is developed again."""
+    position = np.arange(len(patches))
+    for share in (0.0, 0.5, 1.0):
+        batches = PatchBatches(patches, batch_size=len(patches), simulated_share=share)
+        own = (batches[0][0] == patches.noisy(position)).all(axis=(1, 2, 3))
+        assert own.mean() == pytest.approx(1 - share, abs=0.3 if share == 0.5 else 0)
+        assert np.abs(batches[0][1] - patches.clean(position)).mean() < 0.02
+
+
+def test_level_maps_are_unknown_for_real_noise_and_known_for_simulated(patches):
+    batches = PatchBatches(patches, batch_size=4, crop_size=16, level_maps=True)
+    assert (batches[0][1]["noise_level_map"] == UNKNOWN).all()
+    batches = PatchBatches(patches, 4, crop_size=16, level_maps=True, simulated_share=1.0)
+    noisy, target = batches[0]
+    levels = target["noise_level_map"]
+    assert levels.shape == noisy.shape and levels.dtype == np.float32 and (levels > 0).all()
+
+
+def test_the_level_map_of_a_sample_capture_is_as_strong_as_its_noise():
+    """Root mean square of noise and map over patches of each ISO, JPEG's smoothing included."""
+    pairs = [pair for pair in load_pairs("sample") if pair.scene in ("astronaut", "coffee")]
+    patches = cut_patches("sample", pairs, size=128)
+    strong = patches.take(np.flatnonzero(patches.table["iso"] == 3200))
+    noisy, target = PatchBatches(strong, batch_size=len(strong), level_maps=True)[0]
+    measured = np.sqrt(np.mean((noisy - target["denoised"]) ** 2))
+    predicted = np.sqrt(np.mean(target["noise_level_map"] ** 2))
+    assert measured == pytest.approx(predicted, rel=0.2)

@@ -94,6 +94,37 @@ def test_capture_is_deterministic_for_a_seed_and_differs_between_seeds():
     assert (first != other).any()
 
 
+@pytest.mark.parametrize("level", [20, 60, 128, 200, 240])
+def test_the_noise_level_map_predicts_the_noise_of_developed_photographs(level):
+    """Standard deviation of 60 captures of a flat colour, without JPEG."""
+    camera = noise.Camera("c", shot_per_iso=2e-6, read_per_iso2=2e-11, read_floor=1e-6)
+    colour = np.array([level, 0.8 * level, 0.6 * level], np.uint8)
+    raw = noise.mosaic(noise.unprocess(np.broadcast_to(colour, (32, 32, 3)), camera))
+    shot, read = camera.noise_levels(800)
+    rng = np.random.default_rng(0)
+    noisy = [
+        noise.develop(noise.add_noise(raw, shot, read, rng), camera)[4:-4, 4:-4] for _ in range(60)
+    ]
+    measured = (np.stack(noisy) / 255).std(axis=0).mean(axis=(0, 1))
+    predicted = noise.noise_level_map(noise.develop(raw, camera), camera, 800)[16, 16]
+    np.testing.assert_allclose(predicted, measured, rtol=0.25)
+
+
+def test_random_cameras_keep_to_the_published_ranges():
+    """Brooks et al. 2019; JPEG quality as in Guo et al. 2019."""
+    rng = np.random.default_rng(0)
+    cameras = [noise.random_camera(rng) for _ in range(300)]
+    shots, reads = np.log(np.array([camera.noise_levels(1) for camera in cameras])).T
+    assert shots.min() > np.log(1e-4) and shots.max() < np.log(0.012)
+    assert shots.mean() == pytest.approx((np.log(1e-4) + np.log(0.012)) / 2, abs=0.25)
+    off_the_line = reads - (2.18 * shots + 1.2)
+    assert off_the_line.std() == pytest.approx(0.26, abs=0.03)
+    for camera in cameras:
+        assert 1.9 <= camera.red_gain <= 2.4 and 1.5 <= camera.blue_gain <= 1.9
+        assert sum(camera.colour_weights) == pytest.approx(1)
+        assert 60 <= camera.jpeg_quality <= 100
+
+
 @pytest.mark.skipif(not BSDS.is_dir(), reason="BSDS500 is not there")
 @pytest.mark.parametrize(
     ("shot", "psnr_db"), [(1e-4, 38.4), (1e-3, 28.4), (3e-3, 23.4), (1.2e-2, 16.9)]

@@ -54,11 +54,13 @@ def test_versions_agree():
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_only_conversion_may_import_tensorflow(module):
-    """So that the package runs under any Keras backend."""
+    """So that the package runs under any Keras backend; what backends do not share is asked for
+    inside functions of devices.py."""
     if module.name == "quantization.py":
         return
+    tree = ast.parse(module.read_text())
     imported = set()
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in tree.body if module.name == "devices.py" else ast.walk(tree):
         if isinstance(node, ast.Import):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

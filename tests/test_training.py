@@ -1,11 +1,26 @@
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import keras
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file
 
+from casestudy.checkpoint import load_checkpoint, previous
 from casestudy.datasets import load_pairs
+from casestudy.errors import CaseStudyError
+from casestudy.losses import psnr_db
+from casestudy.metrics import psnr
 from casestudy.models import build
+from casestudy.models.cbdnet import with_level_map
 from casestudy.patches import cut_patches
-from casestudy.training import save_training, train
+from casestudy.training import load_training, train
 
 
 @pytest.fixture
@@ -14,35 +29,301 @@ def patches(pair_folder):
     return cut_patches(name, load_pairs(name), size=32)
 
 
-def test_training_lowers_the_loss_and_leaves_files(patches, tmp_path):
-    model = build("autoencoder", seed=0, filters=8)
-    history = train(model, patches, patches.spread(4), epochs=8, batch_size=4, seed=0)
-    assert list(history["epoch"]) == list(range(1, 9))
-    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
-    assert (history["seconds"] > 0).all()
-
-    weights = save_training(model, history, tmp_path)
-    assert weights == tmp_path / "models" / "autoencoder.weights.h5"
-    assert weights.stat().st_size < 2 * 4 * model.count_params()  # float32, and no optimizer
-    other = build("autoencoder", seed=1, filters=8)
-    other.load_weights(weights)
-    for trained, loaded in zip(model.get_weights(), other.get_weights(), strict=True):
-        np.testing.assert_array_equal(trained, loaded)
-    written = pd.read_csv(weights.with_name("autoencoder.history.csv"))
-    np.testing.assert_allclose(written["val_loss"], history["val_loss"])
+def trained(patches, folder, epochs=2, name="autoencoder", build_seed=0, **settings):
+    """Train a small network on all patches, validate on four of them."""
+    model = build(name, build_seed, filters=4)
+    settings = {"batch_size": 8} | settings
+    return model, train(model, patches, patches.spread(4), epochs, folder, **settings)
 
 
-def test_the_validation_loss_is_the_mean_squared_error(patches):
-    model = build("autoencoder", seed=0, filters=4)
-    history = train(model, patches, patches, epochs=1, batch_size=64, seed=0)
-    everything = np.arange(len(patches))
-    error = model.predict_on_batch(patches.noisy(everything)) - patches.clean(everything)
-    assert history["val_loss"].iloc[-1] == pytest.approx(np.mean(error**2), rel=1e-4)
+def same_weights(first, second):
+    pairs = zip(first.get_weights(), second.get_weights(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
 
 
-def test_the_same_seed_trains_the_same_network(patches):
-    losses = []
-    for seed in (0, 0, 1):
-        model = build("autoencoder", seed=seed, filters=4)
-        losses.append(train(model, patches, patches, 2, 4, seed=seed)["loss"].tolist())
-    assert losses[0] == losses[1] != losses[2]
+class TestResults:
+    def test_training_lowers_the_loss_and_leaves_its_files(self, patches, tmp_path):
+        model, history = trained(patches, tmp_path, epochs=8, batch_size=4)
+        assert list(history["epoch"]) == list(range(1, 9))
+        assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+        assert (history["seconds"] > 0).all()
+        assert {file.name for file in tmp_path.iterdir() if file.name[0] != "."} == {
+            "pairs",
+            "autoencoder.safetensors",
+            "autoencoder.last.safetensors",
+            "autoencoder.history.csv",
+            "autoencoder.json",
+        }
+        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "autoencoder.history.csv"), history)
+        stored = load_file(tmp_path / "autoencoder.safetensors")
+        for weight in model.weights:
+            np.testing.assert_array_equal(stored[weight.path], weight.numpy())
+
+    def test_validation_is_loss_and_psnr_of_the_patches(self, patches, tmp_path):
+        model, history = trained(patches, tmp_path, epochs=1)
+        noisy, clean = (
+            read(np.arange(4)) for read in (patches.spread(4).noisy, patches.spread(4).clean)
+        )
+        denoised = model.predict_on_batch(noisy)
+        expected = np.mean(
+            [psnr(c, np.clip(d, 0, 1)) for c, d in zip(clean, denoised, strict=True)]
+        )
+        assert history["val_psnr_db"][0] == pytest.approx(expected, rel=1e-5)
+        assert history["val_loss"][0] == pytest.approx(np.mean((denoised - clean) ** 2), rel=1e-4)
+
+    def test_the_model_ends_with_the_weights_of_the_best_epoch(self, patches, tmp_path):
+        """A rate so high that later epochs do harm."""
+        model, history = trained(
+            patches, tmp_path, epochs=3, learning_rate=0.02, schedule="constant"
+        )
+        best = history["val_psnr_db"].max()
+        assert best > history["val_psnr_db"].iloc[-1]
+        validation = patches.spread(4)
+        everything = np.arange(4)
+        denoised = model.predict_on_batch(validation.noisy(everything))
+        assert np.mean(psnr_db(validation.clean(everything), denoised)) == pytest.approx(best)
+
+    def test_the_same_seed_trains_the_same_network(self, patches, tmp_path):
+        runs = [
+            trained(patches, tmp_path / f"{i}", seed=seed)[0] for i, seed in enumerate((0, 0, 1))
+        ]
+        assert same_weights(runs[0], runs[1]) and not same_weights(runs[0], runs[2])
+
+    def test_the_manifest_says_what_was_trained_on_what(self, patches, tmp_path):
+        _, history = trained(patches, tmp_path)
+        manifest = json.loads((tmp_path / "autoencoder.json").read_text())
+        assert manifest["identity"]["batch_size"] == 8
+        assert manifest["data"]["training"]["patches"] == len(patches)
+        assert manifest["data"]["training"]["scenes"] == [f"scene{n}" for n in range(10)]
+        assert len(manifest["data"]["validation"]["images"]) <= 4
+        assert manifest["best"]["val_psnr_db"] == history["val_psnr_db"].max()
+        assert manifest["versions"]["keras"] == keras.__version__
+        assert manifest["versions"]["keras backend"] == keras.backend.backend()
+        assert manifest["devices"] and manifest["machine"] and manifest["seconds"] > 0
+
+
+class TestSettings:
+    def test_cosine_with_warm_up_rises_and_falls(self, patches, tmp_path):
+        steps = len(patches) // 8
+        _, history = trained(
+            patches, tmp_path, epochs=4, learning_rate=1e-3, warmup_steps=2 * steps
+        )
+        rates = history["learning_rate"].to_numpy()
+        # Of each epoch's last step; the formula of Loshchilov and Hutter 2017 after the warm-up.
+        last = np.arange(1, 5) * steps - 1
+        rising = 1e-3 * last / (2 * steps)
+        falling = 0.5e-3 * (1 + np.cos(np.pi * (last - 2 * steps) / (2 * steps)))
+        np.testing.assert_allclose(rates, [*rising[:2], *falling[2:]], rtol=1e-4)
+
+    def test_a_constant_rate_stays(self, patches, tmp_path):
+        _, history = trained(patches, tmp_path, schedule="constant", learning_rate=2e-4)
+        assert (history["learning_rate"] == 2e-4).all()
+
+    def test_mae_is_the_mean_absolute_error(self, patches, tmp_path):
+        model, history = trained(patches, tmp_path, epochs=1, loss="mae")
+        validation = patches.spread(4)
+        everything = np.arange(4)
+        denoised = model.predict_on_batch(validation.noisy(everything))
+        expected = np.abs(denoised - validation.clean(everything)).mean()
+        assert history["val_loss"][0] == pytest.approx(expected, rel=1e-4)
+
+    def test_clipped_gradients_move_less(self, patches, tmp_path):
+        """Adam's step does not depend on the gradients' scale, but on how it changes."""
+        free, _ = trained(patches, tmp_path / "free")
+        clipped, _ = trained(patches, tmp_path / "clipped", clip_norm=1e-9)
+        start = build("autoencoder", 0, filters=4).get_weights()
+        moved = [
+            sum(np.abs(a - b).sum() for a, b in zip(model.get_weights(), start, strict=True))
+            for model in (free, clipped)
+        ]
+        assert moved[1] < 0.2 * moved[0]
+
+    def test_bfloat16_trains_float32_weights_to_a_float32_image(self, patches, tmp_path):
+        model = build("ridnet", 0, precision="mixed_bfloat16", filters=4)
+        history = train(model, patches, patches.spread(4), 2, tmp_path, batch_size=8)
+        assert np.isfinite(history["loss"]).all()
+        assert {weight.dtype for weight in model.weights} == {"float32"}
+        assert model.get_layer("eam1.residual.conv1").compute_dtype == "bfloat16"
+        noisy = patches.noisy(np.arange(2))
+        denoised = model.predict_on_batch(noisy)
+        assert denoised.dtype == np.float32
+        exact = build("ridnet", 1, filters=4)
+        exact.set_weights(model.get_weights())
+        np.testing.assert_allclose(denoised, exact.predict_on_batch(noisy), atol=0.02)
+
+    def test_tensorboard_events_are_written_on_request(self, patches, tmp_path):
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        _, history = trained(patches, tmp_path, tensorboard=True)
+        log = EventAccumulator(str(tmp_path / "autoencoder.tensorboard"))
+        log.Reload()
+        events = [tensor.tensor_proto.float_val[0] for tensor in log.Tensors("loss")]
+        np.testing.assert_allclose(events, history["loss"], rtol=1e-6)
+
+
+class TestCbdnetLoss:
+    def test_it_teaches_the_noise_level(self, tmp_path):
+        """On captures whose noise is known, the map comes closer to the truth."""
+        pairs = [pair for pair in load_pairs("sample") if pair.scene == "coffee"]
+        patches = cut_patches("sample", pairs, size=64).spread(24)
+        model, history = trained(
+            patches, tmp_path, 10, "cbdnet", loss="cbdnet", crop_size=32, learning_rate=3e-3
+        )
+        assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+        strong, weak = (
+            patches.take(np.flatnonzero(patches.table["iso"] == iso)) for iso in (3200, 100)
+        )
+        levels = [
+            with_level_map(model)
+            .predict_on_batch(part.noisy(np.arange(len(part))))["noise_level_map"]
+            .mean()
+            for part in (strong, weak)
+        ]
+        assert levels[0] > levels[1]
+
+    def test_only_cbdnet_has_it(self, patches, tmp_path):
+        with pytest.raises(CaseStudyError, match="autoencoder has not"):
+            trained(patches, tmp_path, loss="cbdnet")
+
+
+class TestRefusals:
+    def test_other_settings_in_the_same_folder(self, patches, tmp_path):
+        trained(patches, tmp_path)
+        with pytest.raises(CaseStudyError, match="batch_size was 8 and is now 4"):
+            trained(patches, tmp_path, batch_size=4)
+
+    def test_other_first_weights_or_data_in_the_same_folder(self, patches, tmp_path):
+        trained(patches, tmp_path)
+        with pytest.raises(CaseStudyError, match="first weights"):
+            trained(patches, tmp_path, build_seed=1)
+        with pytest.raises(CaseStudyError, match="training patches"):
+            trained(patches.spread(16), tmp_path)
+
+    def test_a_finished_training_is_loaded_not_repeated(self, patches, tmp_path, capsys):
+        model, history = trained(patches, tmp_path)
+        began = (tmp_path / "autoencoder.json").stat().st_mtime_ns
+        again, same = trained(patches, tmp_path)
+        assert same_weights(model, again) and "autoencoder: trained" in capsys.readouterr().out
+        pd.testing.assert_frame_equal(history, same)
+        assert (tmp_path / "autoencoder.json").stat().st_mtime_ns == began
+
+    def test_weights_that_were_changed_since(self, patches, tmp_path):
+        trained(patches, tmp_path)
+        (tmp_path / "autoencoder.safetensors").write_bytes(b"")
+        with pytest.raises(CaseStudyError, match=r"autoencoder\.safetensors is not what"):
+            trained(patches, tmp_path)
+
+    def test_loading_what_was_never_finished(self, tmp_path):
+        with pytest.raises(CaseStudyError, match="no finished training of ridnet"):
+            load_training(build("ridnet", filters=4), tmp_path)
+
+    @pytest.mark.parametrize(
+        ("settings", "message"),
+        [
+            ({"loss": "l2"}, "'mse'"),
+            ({"schedule": "linear"}, "'cosine'"),
+            ({"batch_size": 0}, "batch_size"),
+            ({"epochs": 0}, "epochs"),
+            ({"learning_rate": 0.0}, "learning_rate"),
+        ],
+    )
+    def test_unusable_settings(self, patches, tmp_path, settings, message):
+        with pytest.raises(CaseStudyError, match=message):
+            trained(patches, tmp_path, **settings)
+
+    def test_no_patches(self, patches, tmp_path):
+        model = build("autoencoder", filters=4)
+        with pytest.raises(CaseStudyError, match="0 to validate"):
+            train(model, patches, patches.take(np.array([], int)), 1, tmp_path)
+
+
+class TestDivergence:
+    def test_an_infinite_loss_stops_and_keeps_the_checkpoint(self, patches, tmp_path):
+        with pytest.raises(CaseStudyError, match=r"epoch \d+: .* not finite") as stop:
+            trained(
+                patches,
+                tmp_path,
+                epochs=50,
+                learning_rate=1e30,
+                schedule="constant",
+                checkpoint_steps=1,
+            )
+        assert str(tmp_path) in str(stop.value)
+        for arrays, _ in filter(None, [load_checkpoint(tmp_path / "autoencoder.checkpoint")]):
+            assert all(np.isfinite(array).all() for array in arrays.values())
+        assert not (tmp_path / "autoencoder.json").exists()
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import keras
+from casestudy.datasets import load_pairs
+from casestudy.models import build
+from casestudy.patches import cut_patches
+from casestudy.training import load_training, train
+
+name, folder = f"folder:{sys.argv[1]}", Path(sys.argv[2])
+patches = cut_patches(name, load_pairs(name), size=32)
+model = build("autoencoder", 0, filters=16)
+# A random layer, whose state has to survive as well.
+x = keras.layers.GaussianDropout(0.2, seed=1, name="dropout")(model.output)
+model = keras.Model(model.input, x, name="autoencoder")
+print("ready", flush=True)
+train(model, patches, patches.spread(4), 10, folder, batch_size=4, crop_size=16,
+      clip_norm=1.0, warmup_steps=5, simulated_share=0.5, checkpoint_steps=7)
+"""
+
+
+class TestKill:
+    def run(self, pair_folder, folder, kill_after=None, in_checkpoint=False):
+        """Train in a process of its own, and kill it so many seconds after it is ready."""
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(pair_folder), str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        )
+        assert process.stdout.readline() == "ready\n"
+        if kill_after is not None:
+            time.sleep(kill_after)
+            while in_checkpoint and process.poll() is None:
+                if any(folder.glob(".autoencoder*-*/*.checkpoint")):
+                    break
+            process.send_signal(signal.SIGKILL)
+        output = process.stdout.read()
+        return process.wait(), output
+
+    def test_a_killed_training_ends_as_one_that_was_not(self, pair_folder, tmp_path):
+        """Killed at random moments and while a checkpoint is being written, damaged once."""
+        code, _ = self.run(pair_folder, tmp_path / "whole")
+        assert code == 0
+        rng = random.Random(0)
+        killed, continued, damaged = tmp_path / "killed", 0, 0
+        for attempt in range(8):
+            code, output = self.run(
+                pair_folder, killed, rng.uniform(0.5, 4.0), in_checkpoint=attempt % 2 == 1
+            )
+            continued += "going on" in output
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+            last = killed / "autoencoder.checkpoint"
+            if last.exists() and previous(last).exists() and not damaged:
+                last.write_bytes(last.read_bytes()[:-100])
+                damaged = 1
+        code, output = self.run(pair_folder, killed)
+        assert code == 0 and continued and damaged
+        for suffix in (".safetensors", ".last.safetensors"):
+            whole, again = (
+                (tmp_path / run / f"autoencoder{suffix}").read_bytes()
+                for run in ("whole", "killed")
+            )
+            assert whole == again
+        whole, again = (
+            pd.read_csv(tmp_path / run / "autoencoder.history.csv").drop(columns="seconds")
+            for run in ("whole", "killed")
+        )
+        pd.testing.assert_frame_equal(whole, again, check_exact=True)
+        assert not list(killed.glob(".autoencoder*-*"))

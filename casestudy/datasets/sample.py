@@ -54,6 +54,7 @@ CAMERAS = (
         jpeg_quality=90,
     ),
 )
+CAMERAS_BY_NAME = {camera.name: camera for camera in CAMERAS}
 ISOS = (100, 800, 3200)
 
 LONGEST_SIDE = 800  # px; larger photographs are halved, or two of them would outweigh the rest

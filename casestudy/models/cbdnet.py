@@ -33,7 +33,7 @@ def build_cbdnet(filters: int = 64) -> keras.Model:
     """
     noisy = keras.Input((None, None, 3), name="noisy")
     level_map = estimate_noise(noisy, filters // 2)
-    x = layers.Concatenate(name="unet.in")([noisy, level_map])
+    x = layers.Concatenate(name="unet_full.in")([noisy, level_map])
     residual = remove_noise(x, filters)
     denoised = layers.Add(name="denoised", dtype="float32")([noisy, residual])
     return keras.Model(noisy, denoised, name="cbdnet")
@@ -62,15 +62,15 @@ def estimate_noise(x, filters: int):
 
 def remove_noise(x, filters: int):
     """CNN_D: a U-Net of three levels; returns the residual to add to the noisy image."""
-    full = convs(x, filters, 2, "unet.full")
-    half = layers.AveragePooling2D(2, name="unet.half.pool")(full)  # (N, H/2, W/2, C)
-    half = convs(half, 2 * filters, 3, "unet.half")
-    quarter = layers.AveragePooling2D(2, name="unet.quarter.pool")(half)  # (N, H/4, W/4, 2C)
-    quarter = convs(quarter, 4 * filters, 6, "unet.quarter")
-    half = upsample_and_add(quarter, half, "unet.half.up")  # (N, H/2, W/2, 2C)
-    half = convs(half, 2 * filters, 3, "unet.half.up")
-    full = upsample_and_add(half, full, "unet.full.up")  # (N, H, W, C)
-    full = convs(full, filters, 2, "unet.full.up")
+    full = convs(x, filters, 2, "unet_full")
+    half = layers.AveragePooling2D(2, name="unet_half.pool")(full)  # (N, H/2, W/2, C)
+    half = convs(half, 2 * filters, 3, "unet_half")
+    quarter = layers.AveragePooling2D(2, name="unet_quarter.pool")(half)  # (N, H/4, W/4, 2C)
+    quarter = convs(quarter, 4 * filters, 6, "unet_quarter")
+    half = upsample_and_add(quarter, half, "unet_half_up")  # (N, H/2, W/2, 2C)
+    half = convs(half, 2 * filters, 3, "unet_half_up")
+    full = upsample_and_add(half, full, "unet_full_up")  # (N, H, W, C)
+    full = convs(full, filters, 2, "unet_full_up")
     return layers.Conv2D(
         3,
         1,

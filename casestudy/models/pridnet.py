@@ -40,7 +40,7 @@ def build_pridnet(filters: int = 32) -> keras.Model:
     noise = estimate_noise(noisy, filters)
     x = layers.Concatenate(name="estimate.out")([noisy, noise])  # (N, H, W, 6)
     levels = [pyramid_level(x, pooling, filters) for pooling in POOLING]
-    x = layers.Concatenate(name="pyramid.out")([x, *levels])  # (N, H, W, 21)
+    x = layers.Concatenate(name="fusion.in")([x, *levels])  # (N, H, W, 21)
     x = select_kernels(x)
     denoised = layers.Conv2D(3, 3, padding="same", dtype="float32", name="denoised")(x)
     return keras.Model(noisy, denoised, name="pridnet")

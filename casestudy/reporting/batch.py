@@ -9,8 +9,8 @@ from pathlib import Path
 
 import nbformat
 
+from casestudy import provenance
 from casestudy.paths import written_whole
-from casestudy.reporting import provenance
 from casestudy.reporting.execution import NotebookError, execute
 from casestudy.reporting.index import Card, write_index
 from casestudy.reporting.markers import (

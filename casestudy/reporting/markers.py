@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from casestudy.paths import written_whole
+from casestudy.provenance import hash_file, hash_text
 from casestudy.reporting.notebooks import Notebook
-from casestudy.reporting.provenance import hash_file, hash_text
 
 
 @dataclass

@@ -15,10 +15,10 @@ from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.parameters import check_parameters
 from casestudy.paths import project_root, reports_root, run_name
+from casestudy.provenance import hash_text
 from casestudy.reporting.batch import SCRATCH, Batch
 from casestudy.reporting.index import earlier_cards, write_index
 from casestudy.reporting.notebooks import Notebook, choose, find_notebooks, with_needs
-from casestudy.reporting.provenance import hash_text
 
 
 def report(

@@ -25,15 +25,15 @@ def hash_file(path: Path) -> str:
 
 
 def hash_code() -> str:
-    """Return a hash of the package's files, less this sub-package: it computes no result."""
+    """Return a hash of the package's files, less `reporting`: that computes no result."""
     package = Path(casestudy.__file__).parent
-    reporting = Path(__file__).parent
+    reporting = package / "reporting"
     return _hash_tree(package, (p for p in package.rglob("*") if reporting not in p.parents))
 
 
 def hash_reporting() -> str:
-    """Return a hash of this sub-package, which makes pages of executed notebooks."""
-    reporting = Path(__file__).parent
+    """Return a hash of `reporting`, which makes pages of executed notebooks."""
+    reporting = Path(casestudy.__file__).parent / "reporting"
     return _hash_tree(reporting, reporting.rglob("*"))
 
 
