@@ -10,8 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
+
+from casestudy.patches import Patches
 
 NOISY, CLEAN = "#c1543c", "#2f6f8f"  # the colours of noisy and clean in every plot
 CHANNELS = {"red": "#c0392b", "green": "#2e8b57", "blue": "#2c5fa8"}
@@ -75,6 +78,48 @@ def zoom(image: np.ndarray, size: int = 64, factor: int = 4) -> np.ndarray:
     top, left = (max((side - size) // 2, 0) for side in image.shape[:2])
     square = image[top : top + size, left : left + size]
     return square.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def result_rows(
+    method: str, patches: Patches, denoised: np.ndarray, picked: Mapping[str, int]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return what `show_images` needs to show what a method made of some patches.
+
+    Parameters
+    ----------
+    method : str
+    patches : Patches
+    denoised : ndarray, shape (N, size, size, 3), uint8
+        All of them, denoised.
+    picked : mapping of row label to position
+        As from `casestudy.comparison.by_gain`.
+
+    Returns
+    -------
+    dict of row label to dict of title to image
+        Noisy, denoised, clean, and what is still wrong (result minus clean, times four).
+    """
+    positions = list(picked.values())
+    noisy, clean = (
+        np.round(read(positions) * 255).astype(np.uint8) for read in (patches.noisy, patches.clean)
+    )
+    return {
+        label: {
+            "noisy": noisy[row],
+            method: denoised[position],
+            "clean": clean[row],
+            "error x 4": difference(denoised[position], clean[row]),
+        }
+        for row, (label, position) in enumerate(picked.items())
+    }
+
+
+def zoomed(rows: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the rows of `show_images` with every image replaced by its enlarged centre."""
+    return {
+        label: {title: zoom(image) for title, image in images.items()}
+        for label, images in rows.items()
+    }
 
 
 def difference(image: np.ndarray, clean: np.ndarray, gain: float = 4.0) -> np.ndarray:
@@ -194,13 +239,48 @@ def plot_search(searches: Mapping[str, pd.DataFrame], noisy_psnr_db: float) -> F
 
 
 def plot_history(history: pd.DataFrame) -> Figure:
-    """Draw training and validation loss by epoch."""
-    fig, ax = plt.subplots(figsize=(7, 3.2))
-    ax.plot(history["epoch"], history["loss"], "o-", color=CLEAN, label="training")
-    ax.plot(history["epoch"], history["val_loss"], "s-", color=NOISY, label="validation")
-    ax.set(xlabel="epoch", ylabel="loss (mean squared error)", yscale="log")
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend()
+    """Draw training and validation loss, and the PSNR of the validation patches, by epoch."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+    left.plot(history["epoch"], history["loss"], "o-", color=CLEAN, label="training")
+    left.plot(history["epoch"], history["val_loss"], "s-", color=NOISY, label="validation")
+    left.set(ylabel="loss", yscale="log")
+    left.legend()
+    right.plot(history["epoch"], history["val_psnr_db"], "s-", color=NOISY)
+    right.set(ylabel="validation PSNR (dB)")
+    for ax in (left, right):
+        ax.set(xlabel="epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    return fig
+
+
+def plot_estimates(estimates: pd.DataFrame) -> Figure:
+    """Draw estimated against true noise, one point per patch."""
+    fig, ax = plt.subplots(figsize=(5, 3.6))
+    ax.scatter(estimates["true"], estimates["estimated"], color=NOISY, alpha=0.7)
+    ax.axline((0, 0), slope=1, color="gray", linewidth=1)
+    ax.set(xlim=(0, None), ylim=(0, None))
+    ax.set(xlabel="true noise (of full scale 1)", ylabel="estimated noise")
+    return fig
+
+
+def plot_attention(weights: pd.DataFrame) -> Figure:
+    """Draw each channel's attention weight for one image against that for another, by module.
+
+    Parameters
+    ----------
+    weights : DataFrame
+        From `casestudy.closeups.attention_weights`, for two images.
+    """
+    first, second = weights["image"].unique()
+    wide = weights.pivot(index=["module", "channel"], columns="image", values="weight")
+    modules = weights["module"].unique()
+    fig, axes = plt.subplots(1, len(modules), figsize=(10, 2.9), sharex=True, sharey=True)
+    for ax, module in zip(axes, modules, strict=True):
+        ax.scatter(wide.loc[module, first], wide.loc[module, second], s=12, color=CLEAN)
+        ax.axline((0, 0), slope=1, color="gray", linewidth=1)
+        ax.set(title=module, xlabel=f"weight, {first}", xlim=(0, 1), ylim=(0, 1))
+        ax.set_aspect("equal")
+    axes[0].set_ylabel(f"weight, {second}")
     return fig
 
 
@@ -239,32 +319,40 @@ def plot_summary(summary: pd.DataFrame) -> Figure:
     return fig
 
 
-def plot_quality_by_time(summary: pd.DataFrame) -> Figure:
-    """Draw gain over noisy against seconds per megapixel, one labelled point per method."""
+def plot_quality_by_cost(summary: pd.DataFrame) -> Figure:
+    """Draw gain over noisy against seconds per megapixel, and against parameters."""
     methods = summary[summary["method"] != "noisy"]
-    fig, ax = plt.subplots(figsize=(7, 3.4))
-    ax.scatter(methods["seconds_per_megapixel"], methods["gain_db"], color=NOISY)
-    middle = np.sqrt(
-        methods["seconds_per_megapixel"].min() * methods["seconds_per_megapixel"].max()
-    )
-    for row in methods.itertuples():
-        side = 1 if row.seconds_per_megapixel <= middle else -1  # towards the middle
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True)
+    costs = {"seconds_per_megapixel": "seconds per megapixel", "parameters": "parameters"}
+    for ax, (column, label) in zip(axes, costs.items(), strict=True):
+        shown = methods[methods[column] > 0]  # a filter without parameters has no place there
+        _label_points(ax, shown[column], shown["gain_db"], shown["method"])
+        ax.axhline(0, color="gray", linewidth=1)
+        ax.set(xlabel=label)
+    axes[0].set(ylabel="mean gain in PSNR (dB)")
+    return fig
+
+
+def _label_points(ax: Axes, x: pd.Series, y: pd.Series, labels: pd.Series) -> None:
+    """Draw named points on a logarithmic axis, names towards the middle."""
+    ax.scatter(x, y, color=NOISY)
+    ax.set_xscale("log")
+    ax.margins(0.25)
+    middle = np.sqrt(x.min() * x.max())
+    for place, height, label in zip(x, y, labels, strict=True):
+        side = 1 if place <= middle else -1
         ax.annotate(
-            row.method,
-            (row.seconds_per_megapixel, row.gain_db),
+            label,
+            (place, height),
             xytext=(8 * side, 0),
             textcoords="offset points",
             ha="left" if side == 1 else "right",
             va="center",
         )
-    ax.axhline(0, color="gray", linewidth=1)
-    ax.set_xscale("log")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter("{x:g}")
+    if x.max() < 100 * x.min():
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,g}" if value < 1e6 else f"{value:.0e}")
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.margins(0.25)
-    ax.set(xlabel="seconds per megapixel", ylabel="mean gain in PSNR (dB)")
-    return fig
 
 
 def _in_range(image: np.ndarray) -> np.ndarray:

@@ -1,0 +1,275 @@
+"""What a reader wants to know of a built network: its layer graph, its blocks, how far it sees.
+
+Layers are named "block.part.layer"; a layer whose name has no dot is a block of its own.
+
+The receptive field is given as a radius: the largest distance, in rows or columns, from a pixel
+of the output to a pixel of the image that it depends on. Networks that pool have one radius per
+place in the pooled grid, hence a smallest and a largest. Attention is left out: its global pooling
+makes each pixel depend a little on the whole image.
+"""
+
+from collections import Counter
+from math import prod
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers
+
+from casestudy.errors import CaseStudyError
+from casestudy.models.pridnet import CutToSize, Enlarge
+
+
+def layer_graph(model: keras.Model) -> dict[str, list[str]]:
+    """Return the names of the layers that each layer reads.
+
+    A layer comes after all that it reads; parallel branches come one after the other, in the
+    order in which they are joined.
+    """
+    makers = {id(layer.output): layer for layer in model.layers}
+    graph: dict[str, list[str]] = {}
+
+    def visit(layer: layers.Layer) -> None:
+        if layer.name in graph:
+            return
+        first = isinstance(layer, layers.InputLayer)
+        sources = [] if first else [makers[id(x)] for x in keras.tree.flatten(layer.input)]
+        for source in sources:
+            visit(source)
+        graph[layer.name] = [source.name for source in sources]
+
+    visit(makers[id(model.output)])
+    return graph
+
+
+def block_of(name: str) -> str:
+    """Return the block of the layer with this name."""
+    return name.partition(".")[0]
+
+
+def kind_of(layer: layers.Layer) -> str:
+    """Return what a layer does, in the words of tables and legends.
+
+    All that leads from a global pooling to the product with its weights is "attention".
+
+    Raises
+    ------
+    CaseStudyError
+        If the layer is of a type that none of the networks has.
+    """
+    match layer:
+        case layers.InputLayer():
+            return "image"
+        case layers.Multiply():
+            return "attention"
+        case layers.Layer() if layer.output.shape[1] is not None:  # its size is not the image's
+            return "attention"
+        case layers.Conv2D():
+            return "dilated conv" if max(layer.dilation_rate) > 1 else "conv"
+        case layers.Conv2DTranspose():
+            return "transposed conv"
+        case layers.AveragePooling2D() | layers.MaxPooling2D():
+            return "pooling"
+        case Enlarge():
+            return "enlarging"
+        case layers.Add():
+            return "add"
+        case layers.Concatenate():
+            return "concat"
+        case layers.ReLU():
+            return "activation"
+        case CutToSize():
+            return "cut"
+    raise CaseStudyError(f"{layer.name}: a {type(layer).__name__} is of no known kind.")
+
+
+def block_table(model: keras.Model) -> pd.DataFrame:
+    """Return one row per block, from input to output.
+
+    Returns
+    -------
+    DataFrame
+        block; holds, such as "4 conv, 1 pooling"; channels of its last output; parameters, which
+        sum to the network's.
+    """
+    blocks: dict[str, list[layers.Layer]] = {}
+    for layer in map(model.get_layer, layer_graph(model)):
+        if kind_of(layer) != "image":
+            blocks.setdefault(block_of(layer.name), []).append(layer)
+    return pd.DataFrame(
+        {
+            "block": block,
+            "holds": ", ".join(f"{count} {kind}" for kind, count in _kinds(members).items()),
+            "channels": members[-1].output.shape[-1],
+            "parameters": sum(layer.count_params() for layer in members),
+        }
+        for block, members in blocks.items()
+    )
+
+
+def pixel_widths(model: keras.Model) -> dict[str, int]:
+    """Return how many pixels of the image, in a row, one pixel of each layer's output covers."""
+    widths: dict[str, int] = {}
+    for name, sources in layer_graph(model).items():
+        layer = model.get_layer(name)
+        _, stride = _window(layer)
+        width = max((widths[source] for source in sources), default=1)
+        widths[name] = width // stride if _enlarges(layer) else width * stride
+    return widths
+
+
+def analytic_receptive_field(model: keras.Model) -> tuple[int, int]:
+    """Return the smallest and largest radius, from kernel sizes, dilations and strides.
+
+    Follows the rows that one output row depends on back through the layers, once for each place
+    in the pooled grid. Rows and columns do not differ.
+
+    Returns
+    -------
+    tuple of int
+        Pixels, without attention.
+    """
+    graph = layer_graph(model)
+    output, image = next(reversed(graph)), next(iter(graph))
+    rows = np.arange(max(pixel_widths(model).values()))
+    needed = {output: (rows, rows)}  # first and last row of each layer that any row depends on
+    for name, sources in reversed(graph.items()):
+        layer = model.get_layer(name)
+        if name not in needed or layer.output.shape[1] is not None:
+            continue
+        first, last = _rows_read(layer, *needed[name])
+        for source in sources:
+            known_first, known_last = needed.get(source, (first, last))
+            needed[source] = (np.minimum(first, known_first), np.maximum(last, known_last))
+    first, last = needed[image]
+    radius = np.maximum(rows - first, last - rows)
+    return int(radius.min()), int(radius.max())
+
+
+def receptive_field(model: keras.Model, size: int) -> tuple[int, int]:
+    """Return the smallest and largest radius, measured by gradient.
+
+    Measured on a copy of the network in which no gradient can vanish: kernels and biases are
+    positive, and pooling is by average, since which pixel is the maximum depends on the image.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Time and memory grow with its widths, the result does not depend on them.
+    size : int
+        Side of the image in pixels; a multiple of what the network asks for, and more than twice
+        the radius.
+
+    Returns
+    -------
+    tuple of int
+        Pixels, without attention.
+
+    Raises
+    ------
+    CaseStudyError
+        If the receptive field reaches the border of the image.
+    """
+    places = max(pixel_widths(model).values())
+    middles = size // 2 // places * places + np.arange(places)
+    chosen = np.zeros((places, size, size, 3), np.float32)  # one output pixel in each image
+    chosen[np.arange(places), middles, middles] = 1
+    dependent = _input_gradient(_open_copy(model), chosen).any(axis=-1)  # (places, H, W)
+    if dependent[:, [0, -1]].any() or dependent[:, :, [0, -1]].any():
+        raise CaseStudyError(f"{model.name} sees further than {size} pixels: make size larger.")
+    radius = [
+        np.abs(np.argwhere(image) - middle).max()
+        for image, middle in zip(dependent, middles, strict=True)
+    ]
+    return int(min(radius)), int(max(radius))
+
+
+class AddPicture(layers.Layer):
+    """Add a trainable picture, zero at first, to what comes in."""
+
+    def build(self, shape):
+        self.picture = self.add_weight(shape=shape, initializer="zeros")
+
+    def call(self, images):
+        return images + self.picture
+
+
+def _input_gradient(model: keras.Model, weights: np.ndarray) -> np.ndarray:
+    """Return the gradient, up to a factor, of a weighted sum of a network's output.
+
+    Keras has no gradient function that works on every backend, but its optimizers compute
+    gradients: one step from a picture of zeros turns the picture into its gradient.
+
+    Parameters
+    ----------
+    model : keras.Model
+    weights : ndarray, shape (N, H, W, C) as the output
+
+    Returns
+    -------
+    ndarray, shape as `weights`
+    """
+    model.trainable = False
+    black = np.zeros_like(weights)
+    images = keras.Input(batch_shape=weights.shape)
+    picture = AddPicture(name="picture")
+    trained = keras.Model(images, model(picture(images)))
+    trained.compile(
+        optimizer=keras.optimizers.SGD(1.0),
+        loss=lambda weights, output: keras.ops.mean(weights * output, axis=-1),
+        run_eagerly=True,  # for a single step, tracing takes longer than it saves
+    )
+    trained.train_on_batch(black, weights)
+    return keras.ops.convert_to_numpy(picture.picture)
+
+
+def _open_copy(model: keras.Model) -> keras.Model:
+    """Copy a network so that every pixel within reach has a gradient, and attention none."""
+    copy = keras.models.clone_model(model, clone_function=_clone_with_average)
+    for layer in copy.layers:
+        for weight in layer.weights:
+            if weight.name == "bias":  # opens the ReLUs, as the image is black
+                value = 1.0
+            else:
+                value = 0.0 if kind_of(layer) == "attention" else 1 / prod(weight.shape[:-1])
+            weight.assign(np.full(weight.shape, value))
+    return copy
+
+
+def _clone_with_average(layer: layers.Layer) -> layers.Layer:
+    if isinstance(layer, layers.MaxPooling2D):
+        return layers.AveragePooling2D.from_config(layer.get_config())
+    return layer.__class__.from_config(layer.get_config())
+
+
+def _kinds(members: list[layers.Layer]) -> Counter[str]:
+    """Count layers by kind; an attention counts once, however many layers compute its weights."""
+    kinds = Counter(kind_of(layer) for layer in members)
+    if "attention" in kinds:
+        kinds["attention"] = sum(isinstance(x, layers.GlobalAveragePooling2D) for x in members)
+    return kinds
+
+
+def _enlarges(layer: layers.Layer) -> bool:
+    return isinstance(layer, layers.Conv2DTranspose | Enlarge)
+
+
+def _window(layer: layers.Layer) -> tuple[int, int]:
+    """Return the side of a layer's window, in pixels of its larger grid, and its stride."""
+    match layer:
+        case layers.Conv2D() | layers.Conv2DTranspose():
+            return (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1, layer.strides[0]
+        case layers.AveragePooling2D() | layers.MaxPooling2D():
+            return layer.pool_size[0], layer.strides[0]
+        case Enlarge():
+            return 2 * layer.factor, layer.factor
+    return 1, 1
+
+
+def _rows_read(layer: layers.Layer, first, last):
+    """Return the first and last input row that the output rows from first to last depend on."""
+    window, stride = _window(layer)
+    before = (window - stride) // 2  # rows of padding
+    if _enlarges(layer):
+        return -((window - 1 - before - first) // stride), (last + before) // stride
+    return first * stride - before, last * stride - before + window - 1
