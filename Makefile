@@ -29,6 +29,7 @@ lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
 reference: $(INSTALLED) ## Make the tracked reference reports again
+	rm -rf reports/reference/models
 	$(BIN)/casestudy report --run reference
 
 lock: ## Resolve the exact versions anew (needs uv)

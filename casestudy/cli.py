@@ -105,6 +105,20 @@ def train(
     from casestudy.paths import reports_root, run_name
     from casestudy.training import train_or_load
 
+    precision = "mixed_bfloat16" if bfloat16 else "float32"
+    with all_devices():
+        network = build(model, seed, precision, **({"filters": filters} if filters else {}))
+    settings = {
+        "batch_size": batch_size,
+        "crop_size": crop_size,
+        "loss": loss,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "warmup_steps": warmup_steps,
+        "clip_norm": clip_norm,
+        "simulated_share": simulated_share,
+        "checkpoint_steps": checkpoint_steps,
+    }
     experiment = open_experiment(
         dataset,
         str(reports_root() / (run or run_name(dataset))),
@@ -115,26 +129,11 @@ def train(
         max_pairs,
         max_train_patches=max_train_patches,
         max_validation_patches=max_validation_patches,
+        epochs=epochs,
+        **settings,
     )
-    with all_devices():
-        precision = "mixed_bfloat16" if bfloat16 else "float32"
-        network = build(model, seed, precision, **({"filters": filters} if filters else {}))
     history = train_or_load(
-        network,
-        experiment,
-        "train",
-        epochs,
-        batch_size=batch_size,
-        crop_size=crop_size,
-        loss=loss,
-        learning_rate=learning_rate,
-        schedule=schedule,
-        warmup_steps=warmup_steps,
-        clip_norm=clip_norm,
-        simulated_share=simulated_share,
-        seed=seed,
-        checkpoint_steps=checkpoint_steps,
-        tensorboard=tensorboard,
+        network, experiment, "train", epochs, seed=seed, tensorboard=tensorboard, **settings
     )
     best = history.loc[history["val_psnr_db"].idxmax()]
     typer.echo(f"Best validation PSNR {best['val_psnr_db']:.2f} dB, epoch {best['epoch']:.0f}")

@@ -44,6 +44,7 @@ class Parameters(BaseModel):
     max_train_patches: int = Field(0, ge=0)
     max_validation_patches: int = Field(0, ge=0)
     max_test_patches: int = Field(0, ge=0)
+    filters: int = Field(64, ge=4, le=1024)
     weights: Literal["train", "run"] = "train"
     epochs: int = Field(15, ge=1, le=10_000)
     batch_size: int = Field(32, ge=1, le=1024)

@@ -3,6 +3,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from casestudy.cli import app
 
 
 def casestudy(*arguments, **options):
@@ -11,7 +14,16 @@ def casestudy(*arguments, **options):
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("report",), ("data",), ("data", "list"), ("data", "fetch"), ("data", "check")]
+    "command",
+    [
+        (),
+        ("report",),
+        ("train",),
+        ("data",),
+        ("data", "list"),
+        ("data", "fetch"),
+        ("data", "check"),
+    ],
 )
 def test_help_is_there_for_every_command(command):
     result = casestudy(*command, "--help")
@@ -27,6 +39,9 @@ def test_help_is_there_for_every_command(command):
         (("report", "-p", "epochs"), "name=value"),
         (("report", "--only", "99"), "01_eda"),
         (("data", "check", "folder:/nowhere"), "/nowhere"),
+        (("train", "ridnett"), "autoencoder, cbdnet, pridnet, ridnet"),
+        (("train", "autoencoder", "--learning-rate", "0"), "learning_rate"),
+        (("train", "autoencoder", "--dataset", "nonesuch"), "sample"),
     ],
 )
 def test_a_wrong_argument_is_one_message_and_exit_code_1(arguments, message, tmp_path):
@@ -50,3 +65,23 @@ def test_check_of_sound_and_unsound_pairs(pair_folder):
     result = casestudy("data", "check", f"folder:{pair_folder}")
     assert result.returncode == 1
     assert "scene1.png" in result.stdout and "scene2.png" in result.stdout
+
+
+def test_train_writes_weights_and_a_second_call_loads_them(pair_folder, tmp_path, monkeypatch):
+    """In a project of its own, so that the repository's reports stay as they are."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr("casestudy.paths.project_root", lambda: tmp_path)
+    command = f"train autoencoder --dataset folder:{pair_folder} --run one --epochs 2 --filters 4"
+    small = "--patch-size 32 --batch-size 8 --crop-size 16 --tensorboard"
+    for _ in range(2):
+        result = CliRunner().invoke(app, f"{command} {small}".split())
+        assert result.exit_code == 0, result.output
+        assert "Best validation PSNR" in result.output
+        models = tmp_path / "reports" / "one" / "models"
+        assert str(models / "autoencoder.safetensors") in result.output.replace("\n", "")
+    assert (models / "autoencoder.json").is_file() and (
+        models / "autoencoder.tensorboard"
+    ).is_dir()
+    refused = CliRunner().invoke(app, f"{command} {small} --loss mae".split())
+    assert "loss was 'mse' and is now 'mae'" in str(refused.exception)

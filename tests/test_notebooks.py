@@ -10,18 +10,32 @@ from casestudy.comparison import load_scores
 from casestudy.paths import project_root
 from casestudy.reporting import report
 
+TRAINING = {
+    "patch_size": 64,
+    "max_pairs": 8,
+    "max_train_patches": 8,
+    "max_validation_patches": 4,
+    "max_test_patches": 4,
+    "epochs": 1,
+    "batch_size": 4,
+}
 SMALL = {
     "01_eda": {"patch_size": 64, "max_pairs": 8},
     "02_nlm_baseline": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
-    "03_autoencoder": {
-        "patch_size": 64,
-        "max_pairs": 8,
-        "max_train_patches": 8,
-        "max_test_patches": 4,
-        "epochs": 1,
-        "batch_size": 4,
-    },
+    "03_autoencoder": TRAINING,
+    "04_cbdnet": TRAINING | {"filters": 8},
+    "05_pridnet": TRAINING | {"filters": 8},
+    "06_ridnet": TRAINING | {"filters": 8},
     "07_comparison": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
+}
+METHODS = {
+    "noisy",
+    "NLM (OpenCV)",
+    "NLM (scikit-image)",
+    "autoencoder",
+    "CBDNet",
+    "PRIDNet",
+    "RIDNet",
 }
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
 
@@ -45,9 +59,24 @@ def test_notebook_runs(notebook, run_folder, tmp_path, monkeypatch):
     assert not list(tmp_path.glob("*.csv"))
 
 
+@pytest.mark.parametrize("network", ["autoencoder", "cbdnet", "pridnet", "ridnet"])
+def test_a_notebook_loads_what_was_trained_in_its_run_folder(network, run_folder, tmp_path):
+    """With weights="run", whatever the other settings of training say."""
+    (notebook,) = (path for path in NOTEBOOKS if path.stem.endswith(network))
+    before = (run_folder / "models" / f"{network}.json").read_bytes()
+    parameters = SMALL[notebook.stem] | {
+        "run_folder": str(run_folder),
+        "weights": "run",
+        "epochs": 9,
+    }
+    out = str(tmp_path / notebook.name)
+    papermill.execute_notebook(str(notebook), out, parameters, progress_bar=False)
+    assert (run_folder / "models" / f"{network}.json").read_bytes() == before
+
+
 def test_every_notebook_left_its_scores(run_folder):
     scores = load_scores(run_folder)
-    assert set(scores["method"]) == {"noisy", "NLM (OpenCV)", "NLM (scikit-image)", "autoencoder"}
+    assert set(scores["method"]) == METHODS
     assert (run_folder / "results.csv").is_file()
 
 
@@ -60,5 +89,5 @@ def test_report_on_real_noise(tmp_path):
     for notebook in NOTEBOOKS:
         assert (index.parent / f"{notebook.stem}.html").is_file()
     results = pd.read_csv(index.parent / "results.csv")
-    assert len(results) == 4
+    assert set(results["method"]) == METHODS
     assert np.isfinite(results[["psnr_db", "ssim", "gain_db"]]).all(axis=None)

@@ -6,7 +6,9 @@
 import os
 import subprocess
 import sys
+import timeit
 
+import keras
 import numpy as np
 import pytest
 
@@ -93,10 +95,100 @@ def test_nlm(benchmark, patches, name):
     print(f"\n{name}: {benchmark.stats['median'] / 4 / 0.065536:.2f} s per megapixel")
 
 
-def test_autoencoder(benchmark, patches):
-    model, noisy = build("autoencoder"), patches.spread(8).noisy(np.arange(8))
+# Multiply-adds of convolutions for one 256x256 image, in units of 1e9, as counted on the authors'
+# code; a training step costs three times a forward pass (gradients of features and of weights).
+GIGA_MULTIPLY_ADDS = {"autoencoder": 1.472, "cbdnet": 37.061, "pridnet": 31.785, "ridnet": 97.938}
+
+
+@pytest.fixture(scope="module")
+def matrix_product():
+    """What a large float32 matrix product reaches on the same cores, in GFLOP/s."""
+    side = 4096
+    matrix = keras.random.normal((side, side), seed=0)
+
+    def multiply():
+        return keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix))
+
+    multiply()
+    seconds = min(timeit.repeat(multiply, number=1, repeat=5))
+    return 2 * side**3 / seconds / 1e9
+
+
+@pytest.mark.parametrize("name", GIGA_MULTIPLY_ADDS)
+def test_forward(benchmark, patches, matrix_product, name):
+    model, noisy = build(name), patches.spread(1).noisy(np.arange(1))
     benchmark.pedantic(model.predict_on_batch, (noisy,), rounds=5, warmup_rounds=1)
-    print(f"\nautoencoder: {benchmark.stats['median'] / 8 / 0.065536:.3f} s per megapixel")
+    print_speed(f"{name} forward", 2 * GIGA_MULTIPLY_ADDS[name], benchmark, matrix_product)
+
+
+@pytest.mark.parametrize("name", GIGA_MULTIPLY_ADDS)
+def test_training_step(benchmark, patches, matrix_product, name):
+    model = build(name)
+    model.compile(keras.optimizers.Adam(1e-4), "mse")
+    batch = [read(np.arange(1)) for read in (patches.noisy, patches.clean)]
+    benchmark.pedantic(model.train_on_batch, batch, rounds=3, warmup_rounds=1)
+    print_speed(f"{name} step", 6 * GIGA_MULTIPLY_ADDS[name], benchmark, matrix_product)
+
+
+def print_speed(what, gigaflop, benchmark, matrix_product):
+    seconds = benchmark.stats["median"]
+    print(
+        f"\n{what}: {seconds:.3f} s per 256x256 patch, {gigaflop / seconds:.0f} GFLOP/s, ", end=""
+    )
+    print(f"{gigaflop / seconds / matrix_product:.2f} of a matrix product's {matrix_product:.0f}")
+
+
+class OneBatch(keras.utils.PyDataset):
+    """The first batch of another dataset, as often as that one has batches."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batch, self.length = batches[0], len(batches)
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        return self.batch
+
+
+@pytest.mark.parametrize(("name", "size"), [("autoencoder", 128), ("ridnet", 64)])
+def test_feeding_while_training(benchmark, patches, name, size):
+    """Seconds per step with the real feeder, over those on one repeated batch."""
+    model = build(name)
+    model.compile(keras.optimizers.Adam(1e-4), "mse")
+    batches = PatchBatches(patches, 8, size, training=True).part(0, 0, 12)
+
+    def steps(dataset):
+        model.fit(dataset, shuffle=False, verbose=0)
+
+    steps(batches)
+    benchmark.pedantic(steps, (batches,), rounds=3)
+    fed = min(benchmark.stats.stats.data)
+    repeated = OneBatch(batches)
+    alone = min(timeit.repeat(lambda: steps(repeated), number=1, repeat=3))
+    print(f"\n{name}, 8 of {size}x{size}: {fed / 12:.3f} s per step fed, ", end="")
+    print(f"{alone / 12:.3f} s on one batch, ratio {fed / alone:.3f}")
+
+
+TRAIN = """
+from pathlib import Path
+import tempfile
+from casestudy.datasets import load_pairs
+from casestudy.models import build
+from casestudy.patches import cut_patches
+from casestudy.training import train
+import contextlib, sys
+patches = cut_patches("sample", load_pairs("sample")).spread(40)
+with contextlib.redirect_stdout(sys.stderr):
+    train(build("ridnet"), patches, patches.spread(1), 1, Path(tempfile.mkdtemp()),
+          batch_size=8, crop_size=64)
+"""
+
+
+def test_training_memory(benchmark, tmp_path):
+    (memory,) = benchmark.pedantic(in_a_process, (TRAIN, tmp_path), rounds=1)
+    print(f"\ntraining RIDNet, 8 of 64x64: peak {memory:.0f} MiB")
 
 
 def test_scoring(benchmark, patches):
@@ -106,7 +198,7 @@ def test_scoring(benchmark, patches):
 
 
 def test_feeding(benchmark, patches):
-    batches = PatchBatches(patches, batch_size=32, augment=True)
+    batches = PatchBatches(patches, batch_size=32, training=True)
     benchmark.pedantic(batches.__getitem__, (0,), rounds=5, warmup_rounds=1)
     print(f"\nfeeding: {benchmark.stats['median'] * 1e3:.0f} ms per batch of 32")
 

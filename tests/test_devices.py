@@ -1,0 +1,66 @@
+"""Training on two logical CPU devices, each in a process of its own, gives the loss of one."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
+import keras
+if keras.backend.backend() == "tensorflow" and sys.argv[3] == "2":
+    import tensorflow as tf
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from casestudy.datasets import load_pairs
+from casestudy.devices import all_devices
+from casestudy.models import build
+from casestudy.patches import cut_patches
+from casestudy.training import train
+
+name = f"folder:{sys.argv[1]}"
+patches = cut_patches(name, load_pairs(name), size=32)
+with all_devices() as devices:
+    model = build("ridnet", 0, filters=4)
+history = train(model, patches, patches.spread(6), 2, Path(sys.argv[2]), batch_size=8)
+print(json.dumps([devices, list(history["loss"]), list(history["val_loss"])]))
+"""
+
+
+def train_on(devices, backend, pair_folder, folder):
+    output = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(pair_folder), str(folder), str(devices)],
+        env=os.environ
+        | {
+            "KERAS_BACKEND": backend,
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert output.returncode == 0, output.stderr
+    return json.loads(output.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_devices_give_the_loss_of_one(backend, pair_folder, tmp_path):
+    one, loss, val_loss = train_on(1, backend, pair_folder, tmp_path / "one")
+    two, same_loss, same_val_loss = train_on(2, backend, pair_folder, tmp_path / "two")
+    assert (one, two) == (1, 2)
+    assert same_loss == pytest.approx(loss, rel=1e-4)
+    assert same_val_loss == pytest.approx(val_loss, rel=1e-4)
+
+
+def test_a_batch_that_cannot_be_split_is_refused(pair_folder, tmp_path):
+    program = PROGRAM.replace("batch_size=8", "batch_size=7")
+    output = subprocess.run(
+        [sys.executable, "-c", program, str(pair_folder), str(tmp_path), "2"],
+        env=os.environ | {"KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        text=True,
+    )
+    assert output.returncode != 0 and "split evenly among 2 devices" in output.stderr
