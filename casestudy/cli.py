@@ -64,10 +64,10 @@ def train(
         str | None, typer.Option(help="Folder under reports/.  [default: the dataset's name]")
     ] = None,
     epochs: Annotated[int, typer.Option(help="Times that every patch is shown.")] = 25,
-    batch_size: Annotated[int, typer.Option(help="Patches per step.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Patches per step.")] = 16,
     crop_size: Annotated[
         int, typer.Option(help="Side of random squares of the patches, in pixels; 0: whole.")
-    ] = 0,
+    ] = 64,
     loss: Annotated[str, typer.Option(help="mse, mae, or cbdnet for its paper's loss.")] = "mse",
     learning_rate: Annotated[float, typer.Option(help="The highest.")] = 1e-3,
     schedule: Annotated[str, typer.Option(help="cosine or constant.")] = "cosine",

@@ -62,7 +62,7 @@ def test_notebook_runs(notebook, run_folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize("network", ["autoencoder", "cbdnet", "pridnet", "ridnet"])
 def test_a_notebook_loads_what_was_trained_in_its_run_folder(network, run_folder, tmp_path):
     """With weights="run", whatever the other settings of training say."""
-    (notebook,) = (path for path in NOTEBOOKS if path.stem.endswith(network))
+    (notebook,) = (path for path in NOTEBOOKS if path.stem.split("_")[1] == network)
     before = (run_folder / "models" / f"{network}.json").read_bytes()
     parameters = SMALL[notebook.stem] | {
         "run_folder": str(run_folder),
