@@ -74,7 +74,7 @@ class PatchBatches(keras.utils.PyDataset):
         self.epoch, self.positions = epoch, positions
         self.order = np.arange(len(self.patches))
         if self.training:
-            np.random.default_rng((self.seed, epoch)).shuffle(self.order)
+            np.random.default_rng((self.seed, epoch, 0)).shuffle(self.order)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -82,7 +82,7 @@ class PatchBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray | dict[str, np.ndarray]]:
         position = self.positions[index]
         chosen = self.order[position * self.batch_size :][: self.batch_size]
-        rng = np.random.default_rng((self.seed, self.epoch, position))
+        rng = np.random.default_rng((self.seed, self.epoch, position + 1))
         examples = [self._example(patch, rng) for patch in chosen]
         noisy, clean, *level_maps = map(np.stack, zip(*examples, strict=True))
         noisy, clean = noisy / np.float32(255), clean / np.float32(255)

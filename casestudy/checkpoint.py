@@ -29,6 +29,7 @@ def save_checkpoint(path: Path, arrays: dict[str, np.ndarray], state: dict[str, 
     text = json.dumps(state)
     with written_whole(path) as temporary:
         save_file(arrays, temporary, {"state": text, "sha256": _digest(arrays, text)})
+        temporary.chmod(0o644)  # or only its owner could read it
         if path.exists():
             path.replace(previous(path))
 
@@ -39,8 +40,8 @@ def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, object
     Parameters
     ----------
     path : Path
-        The name that it was saved under. A damaged file is named in a message, and the one
-        before it is used.
+        The name that it was saved under. A damaged file is named in a message and removed, and
+        the one before it is used.
     """
     for candidate in (path, previous(path)):
         if candidate.exists():
@@ -48,6 +49,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, object
                 return _read(candidate)
             except (SafetensorError, OSError, ValueError, KeyError) as error:
                 print(f"{candidate} is damaged ({error}); using the one before, if there is any.")
+                candidate.unlink()  # or it would take the place of the one before
     return None
 
 
@@ -64,7 +66,7 @@ def previous(path: Path) -> Path:
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, object]]:
     with safe_open(path, framework="numpy") as file:
-        metadata = file.metadata()
+        metadata = file.metadata() or {}
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if _digest(arrays, metadata["state"]) != metadata["sha256"]:
         raise ValueError("its content does not have its checksum")

@@ -99,15 +99,12 @@ def train(
 
     Example: casestudy train ridnet --dataset polyu --run long --epochs 25 --crop-size 64
     """
-    from casestudy.devices import all_devices
     from casestudy.experiment import open_experiment
     from casestudy.models import build
-    from casestudy.paths import reports_root, run_name
+    from casestudy.parameters import check_parameters
+    from casestudy.paths import absolute, reports_root, run_name
     from casestudy.training import train_or_load
 
-    precision = "mixed_bfloat16" if bfloat16 else "float32"
-    with all_devices():
-        network = build(model, seed, precision, **({"filters": filters} if filters else {}))
     settings = {
         "batch_size": batch_size,
         "crop_size": crop_size,
@@ -119,9 +116,12 @@ def train(
         "simulated_share": simulated_share,
         "checkpoint_steps": checkpoint_steps,
     }
+    sizes = {"filters": filters} if filters else {}
+    check_parameters({"seed": seed, "epochs": epochs, **sizes, **settings})
+    network = build(model, seed, "mixed_bfloat16" if bfloat16 else "float32", **sizes)
     experiment = open_experiment(
-        dataset,
-        str(reports_root() / (run or run_name(dataset))),
+        absolute(dataset),
+        str(reports_root() / run_name(dataset, run)),
         seed,
         split_by,
         protocol,
@@ -129,12 +129,19 @@ def train(
         max_pairs,
         max_train_patches=max_train_patches,
         max_validation_patches=max_validation_patches,
-        epochs=epochs,
-        **settings,
     )
-    history = train_or_load(
-        network, experiment, "train", epochs, seed=seed, tensorboard=tensorboard, **settings
-    )
+    try:
+        history = train_or_load(
+            network, experiment, "train", epochs, seed=seed, tensorboard=tensorboard, **settings
+        )
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on from the last checkpoint.", err=True)
+        raise
+    except OSError as error:
+        raise CaseStudyError(
+            f"{error.filename or experiment.models}: {error.strerror or error}. Put this right; "
+            "the same command goes on from the last checkpoint."
+        ) from error
     best = history.loc[history["val_psnr_db"].idxmax()]
     typer.echo(f"Best validation PSNR {best['val_psnr_db']:.2f} dB, epoch {best['epoch']:.0f}")
     typer.echo(experiment.models / f"{model}.safetensors")

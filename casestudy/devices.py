@@ -9,7 +9,7 @@ import keras
 
 @contextmanager
 def all_devices() -> Iterator[int]:
-    """Build and train networks in this block to use every GPU (or logical CPU) of the machine.
+    """Build and train networks in this block, on every GPU (or logical CPU) of the machine.
 
     Under TensorFlow that is `tf.distribute.MirroredStrategy`, under JAX
     `keras.distribution.DataParallel`. With one device it changes nothing.

@@ -37,6 +37,10 @@ def total_variation(estimate):
     Parameters
     ----------
     estimate : tensor, shape (N, H, W, 3), float
+
+    Returns
+    -------
+    tensor, scalar
     """
     down = ops.mean(ops.square(estimate[:, 1:] - estimate[:, :-1]))
     right = ops.mean(ops.square(estimate[:, :, 1:] - estimate[:, :, :-1]))
@@ -44,7 +48,17 @@ def total_variation(estimate):
 
 
 def level_map_loss(level_map, estimate):
-    """Return what CBDNet adds to the error of the image: 0.5 asymmetric + 0.05 variation."""
+    """Return what CBDNet adds to the error of the image: 0.5 asymmetric + 0.05 variation.
+
+    Parameters
+    ----------
+    level_map, estimate : tensor, shape (N, H, W, 3), float
+        See `asymmetric_loss`.
+
+    Returns
+    -------
+    tensor, scalar
+    """
     asymmetric = ASYMMETRIC_WEIGHT * asymmetric_loss(level_map, estimate)
     return asymmetric + SMOOTHNESS_WEIGHT * total_variation(estimate)
 

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from casestudy.errors import CaseStudyError
 
@@ -57,6 +64,15 @@ class Parameters(BaseModel):
     simulated_share: float = Field(0.0, ge=0, le=1)
     checkpoint_steps: int = Field(200, ge=1)
 
+    @model_validator(mode="after")
+    def _levels_are_known(self) -> "Parameters":
+        if self.loss == "cbdnet" and self.protocol == "article":
+            raise ValueError(
+                "loss=cbdnet needs the noise's level, which protocol=article changes by resizing; "
+                "use loss=mse"
+            )
+        return self
+
 
 def check_parameters(values: Mapping[str, object]) -> dict[str, object]:
     """Return the values in their declared types, or say what is wrong with them.
@@ -85,7 +101,7 @@ def check_parameters(values: Mapping[str, object]) -> dict[str, object]:
         checked = Parameters.model_validate(dict(values))
     except ValidationError as error:
         complaints = [
-            f"{problem['loc'][0]}={problem['input']!r}: "
+            "".join(f"{name}={problem['input']!r}: " for name in problem["loc"][:1])
             + problem["msg"].removeprefix("Value error, ")
             for problem in error.errors()
         ]

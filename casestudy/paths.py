@@ -45,10 +45,30 @@ def reports_root() -> Path:
     return project_root() / "reports"
 
 
-def run_name(dataset: str) -> str:
-    """Return the name of a dataset's run folder: its own, or that of a user's folder of pairs."""
-    kind, _, path = dataset.partition(":")
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{kind}-{Path(path).name}" if path else kind)
+def run_name(dataset: str, run: str | None = None) -> str:
+    """Return the name of a run's folder: the one given, or one made of the dataset's name.
+
+    Raises
+    ------
+    CaseStudyError
+        If it cannot name a folder in `reports/`.
+    """
+    if run is None:
+        kind, _, path = dataset.partition(":")
+        run = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{kind}-{Path(path).name}" if path else kind)
+    if not re.fullmatch(r"\w[\w.-]{0,79}", run, re.A):
+        raise CaseStudyError(
+            f"{run!r} cannot name a run, because it names a folder in reports/: at most 80 "
+            "letters, digits, dots, dashes and underscores, the first a letter or digit."
+        )
+    return run
+
+
+def absolute(dataset: str) -> str:
+    """Return a dataset's name with a folder's path made absolute, for any working directory."""
+    if not dataset.startswith("folder:"):
+        return dataset
+    return f"folder:{Path(dataset.removeprefix('folder:')).expanduser().resolve()}"
 
 
 def _folder_setting(variable: str, default: str) -> Path:

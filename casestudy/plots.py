@@ -351,7 +351,9 @@ def _label_points(ax: Axes, x: pd.Series, y: pd.Series, labels: pd.Series) -> No
         )
     if x.max() < 100 * x.min():
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,g}" if value < 1e6 else f"{value:.0e}")
+    ax.xaxis.set_major_formatter(
+        lambda value, _: f"{value:g}" if value < 1e5 else f"{value / 1e6:g} million"
+    )
     ax.xaxis.set_minor_locator(NullLocator())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import casestudy
 
-_LIBRARIES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-image")
+_LIBRARIES = ("tensorflow", "jax", "keras", "numpy", "opencv-python-headless", "scikit-image")
 
 
 def hash_text(*parts: str) -> str:

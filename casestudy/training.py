@@ -32,8 +32,7 @@ from casestudy.models.weights import load_weights, save_weights
 from casestudy.parameters import check_parameters
 from casestudy.patches import Patches
 from casestudy.paths import written_whole
-
-ARTICLE_MEGAPIXELS = 6_912 * 256**2 / 1e6  # one epoch
+from casestudy.trained import load_training, read_manifest, refuse_tested_images
 
 
 @dataclass
@@ -92,8 +91,7 @@ def train(
     Parameters
     ----------
     model : keras.Model
-        From `casestudy.models.build`, inside `casestudy.devices.all_devices` if there are
-        several GPUs; trained in place.
+        Just built by `casestudy.models.build`; trained in place.
     train_patches, validation_patches : Patches
         Validation patches come from training scenes, never from the test split.
     epochs : int
@@ -119,7 +117,7 @@ def train(
     seed : int
         Decides order, crops, flips and noise; the first weights were drawn by `build`.
     checkpoint_steps : int
-        Steps between checkpoints; the end of an epoch is one, too.
+        Steps between checkpoints within an epoch; there is one at the end of each epoch, too.
     tensorboard : bool
         Write the history as TensorBoard events, too, to `<name>.tensorboard/`.
 
@@ -149,6 +147,7 @@ def train(
         "seed": seed,
         "checkpoint_steps": checkpoint_steps,
     }
+    settings = check_parameters(settings)
     _refuse_unusable(settings, model, train_patches, validation_patches)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -160,43 +159,6 @@ def train(
             f"{model.name} is being trained in {folder} by another process. Wait, or use another "
             "run folder."
         ) from None
-
-
-def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
-    """Load the best weights of a finished training into a network.
-
-    Parameters
-    ----------
-    model : keras.Model
-    folder : Path
-        That of `train`.
-
-    Returns
-    -------
-    DataFrame
-        The history, as from `train`.
-
-    Raises
-    ------
-    CaseStudyError
-        If there is no finished training of this network, or its weights were changed since or
-        do not fit.
-    """
-    manifest_file, weights, history = (
-        folder / f"{model.name}{suffix}" for suffix in (".json", ".safetensors", ".history.csv")
-    )
-    if not manifest_file.exists():
-        raise CaseStudyError(
-            f"{folder} holds no finished training of {model.name}. Train it there first."
-        )
-    manifest = json.loads(manifest_file.read_text())
-    if not weights.exists() or provenance.hash_file(weights) != manifest["weights sha256"]:
-        raise CaseStudyError(
-            f"{weights} is not what this training wrote. Delete {manifest_file} to train anew."
-        )
-    load_weights(model, weights)
-    print(f"{model.name}: trained {manifest['finished']}, commit {manifest['commit']}")
-    return pd.read_csv(history)
 
 
 def train_or_load(
@@ -217,22 +179,19 @@ def train_or_load(
     -------
     DataFrame
         The history of the training.
+
+    Raises
+    ------
+    CaseStudyError
+        As `train` and `load_training`; or if the network was trained, or its best epoch chosen,
+        on images that this experiment tests on.
     """
     if weights == "run":
-        return load_training(model, experiment.models)
+        history = load_training(model, experiment.models)
+        refuse_tested_images(model, experiment)
+        return history
     return train(
         model, experiment.train, experiment.validation, epochs, experiment.models, **settings
-    )
-
-
-def effort(model: keras.Model, folder: Path, article_epochs: int) -> str:
-    """Say how long a finished training was, beside the article's 6,912 patches of 256x256."""
-    manifest = json.loads((folder / f"{model.name}.json").read_text())
-    article = article_epochs * ARTICLE_MEGAPIXELS
-    return (
-        f"{manifest['identity']['epochs']} epochs, {manifest['megapixels']:.3g} megapixels in "
-        f"{manifest['seconds'] / 60:.1f} minutes. The article's {article_epochs} epochs are "
-        f"{article:,.0f} megapixels, {article / manifest['megapixels']:,.0f} times as much."
     )
 
 
@@ -279,11 +238,6 @@ class Training:
             for left_by_a_kill in self.folder.glob(pattern):
                 shutil.rmtree(left_by_a_kill)
         settings, validation = self.settings, self.validation_patches
-        if settings["batch_size"] % devices:
-            raise CaseStudyError(
-                f"A batch of {settings['batch_size']} patches cannot be split evenly among "
-                f"{devices} devices. Choose a multiple as batch_size."
-            )
         whole_loss = settings["loss"] == "cbdnet"
         self.batches = PatchBatches(
             self.train_patches,
@@ -294,6 +248,12 @@ class Training:
             level_maps=whole_loss,
             seed=settings["seed"],
         )
+        if self.batches.batch_size % devices or len(validation) < devices:
+            raise CaseStudyError(
+                f"Batches of {self.batches.batch_size} patches, and {len(validation)} patches to "
+                f"validate on, cannot be split evenly among {devices} devices. Choose a multiple "
+                "as batch_size, and add patches if there are too few."
+            )
         # As many pixels at once as in training; every device gets the same number of patches.
         at_once = self.batches.batch_size * self.batches.crop_size**2 // validation.size**2
         self.validation = PatchBatches(
@@ -343,23 +303,25 @@ class Training:
                 part = self.batches.part(progress.epoch, progress.step, between - done % between)
                 began = time.perf_counter()
                 try:
-                    history = self.trained.fit(
-                        part, shuffle=False, verbose=0, callbacks=[_Watch(bar)]
-                    )
+                    watch = _Watch(bar, progress.step)
+                    history = self.trained.fit(part, shuffle=False, verbose=0, callbacks=[watch])
                 except FloatingPointError as error:
-                    raise self._diverged(error) from None
+                    raise self._diverged(f"{error} of epoch {progress.epoch + 1}") from None
                 progress.seconds += time.perf_counter() - began
                 progress.loss_sum += history.history["loss"][0] * len(part)
                 progress.step += len(part)
-                if (done + len(part)) % between == 0:
+                if progress.step < steps:
                     self._save_checkpoint()
 
     def _end_epoch(self, tensorboard: bool) -> None:
         """Validate, and keep the weights if they are the best so far."""
         progress = self.progress
         began = time.perf_counter()
+        self._arrays()  # a ReLU can hide weights that are not finite from the validation
         validation = self.trained.evaluate(self.validation, verbose=0, return_dict=True)
         val_psnr_db = next(v for name, v in validation.items() if name.endswith("psnr_db"))
+        if not math.isfinite(validation["loss"] + val_psnr_db):
+            raise self._diverged(f"validation loss after epoch {progress.epoch + 1}")
         rate = self.schedule
         if not isinstance(rate, float):
             rate = float(rate(self.optimizer.iterations - 1))
@@ -386,6 +348,7 @@ class Training:
             for name in row.keys() - {"epoch"}:
                 log.add_scalar(name, row[name], row["epoch"])
             log.close()
+        self._save_checkpoint()
         print(
             f"{self.model.name}, epoch {row['epoch']} of {self.settings['epochs']}: "
             f"loss {row['loss']:.3g}, validation {row['val_psnr_db']:.2f} dB, "
@@ -395,17 +358,13 @@ class Training:
 
     def _save_checkpoint(self) -> None:
         state = {"identity": self.identity, "progress": asdict(self.progress)}
-        arrays = {name: keras.ops.convert_to_numpy(v) for name, v in self._variables().items()}
-        if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise self._diverged(f"weights of step {self.progress.step}")
-        save_checkpoint(self._file(".checkpoint"), arrays, state)
+        save_checkpoint(self._file(".checkpoint"), self._arrays(), state)
 
     def _diverged(self, what: object) -> CaseStudyError:
         return CaseStudyError(
-            f"{self.model.name}, epoch {self.progress.epoch + 1}: {what} not finite. The last "
-            f"checkpoint and the best weights so far are kept in {self.folder}. Lower "
-            f"learning_rate or set clip_norm, and use another run folder or delete "
-            f"{self.model.name}.* there."
+            f"{self.model.name}: {what} not finite. The last checkpoint and the best weights so "
+            f"far are kept in {self.folder}. Lower learning_rate or set clip_norm, and use "
+            f"another run folder or delete {self.model.name}.* there."
         )
 
     def _go_on_from_checkpoint(self) -> None:
@@ -422,11 +381,21 @@ class Training:
             f"step {self.progress.step}, of {self._file('.checkpoint')}"
         )
 
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Return the values of all variables; raise CaseStudyError if one is not finite."""
+        arrays = {name: keras.ops.convert_to_numpy(v) for name, v in self._variables().items()}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            place = f"epoch {self.progress.epoch + 1}, batch {self.progress.step}"
+            raise self._diverged(f"weights after {place}")
+        return arrays
+
     def _variables(self) -> dict[str, keras.Variable]:
         """Return all that changes in training: weights, states of random layers, optimizer."""
-        optimizer = enumerate(self.optimizer.variables)
-        return {f"network/{v.path}": v for v in self.trained.variables} | {
-            f"optimizer/{number}": variable for number, variable in optimizer
+        parts = {"network": self.trained.variables, "optimizer": self.optimizer.variables}
+        return {
+            f"{part}/{number}": variable
+            for part, variables in parts.items()
+            for number, variable in enumerate(variables)
         }
 
     def _finish(self) -> pd.DataFrame:
@@ -451,7 +420,7 @@ class Training:
             "finished": time.strftime("%Y-%m-%d %H:%M:%S%z"),
             "weights sha256": provenance.hash_file(self._file(".safetensors")),
             "commit": provenance.commit(),
-            "versions": provenance.library_versions(),
+            "versions": provenance.library_versions() | {"keras backend": keras.backend.backend()},
             "devices": device_names(),
             "machine": provenance.machine(),
         }
@@ -466,54 +435,46 @@ class Training:
         return patches * self.batches.crop_size**2 / 1e6
 
     def _load_finished(self) -> pd.DataFrame:
-        manifest = json.loads(self._file(".json").read_text())
+        manifest = read_manifest(self.model, self.folder)
         self._refuse_other(manifest["identity"], self._file(".json"))
         return load_training(self.model, self.folder)
 
     def _refuse_other(self, identity: dict[str, object], file: Path) -> None:
-        changes = [
-            f"{name} was {identity.get(name)!r} and is now {value!r}"
-            for name, value in self.identity.items()
-            if identity.get(name) != value
-        ]
-        if changes:
+        changed = [name for name, value in self.identity.items() if identity.get(name) != value]
+        if changed == ["first weights"]:
             raise CaseStudyError(
-                f"{file} belongs to a training with other settings: {'; '.join(changes)}. Use "
-                f"another run folder, or delete {self.model.name}.* there to train anew."
+                f"{file} belongs to a training from other first weights. A training starts from, "
+                "and goes on with, a network that was just built with the same seed: build it "
+                f"again. Or delete {self.model.name}.* there to train anew."
+            )
+        if changed:
+            changes = "; ".join(
+                f"{name} was {identity.get(name)!r} and is now {self.identity[name]!r}"
+                for name in changed
+            )
+            raise CaseStudyError(
+                f"{file} belongs to a training with other settings: {changes}. Use another run "
+                f"folder, or delete {self.model.name}.* there to train anew."
             )
 
 
 class _Watch(keras.callbacks.Callback):
-    """Moves the progress bar, and stops a training whose loss is not finite.
+    """Moves the progress bar, and stops a training whose loss is not finite."""
 
-    The loss after a batch is looked at when the next one has been sent off, so that the device
-    need not wait.
-    """
-
-    def __init__(self, bar: tqdm):
+    def __init__(self, bar: tqdm, first: int):
         super().__init__()
-        self.bar, self.first, self.pending = bar, bar.n, None
+        self.bar, self.first = bar, first
 
     def on_train_batch_end(self, batch, logs=None):
-        self._look()
-        self.pending = (self.first + batch + 1, logs["loss"])
+        if not math.isfinite(logs["loss"]):
+            raise FloatingPointError(f"loss of batch {self.first + batch + 1}")
+        self.bar.set_postfix(loss=f"{logs['loss']:.3g}", refresh=False)
         self.bar.update()
-
-    def on_train_end(self, logs=None):
-        self._look()
-
-    def _look(self) -> None:
-        if self.pending:
-            number, loss = self.pending
-            if not math.isfinite(float(loss)):
-                raise FloatingPointError(f"loss after batch {number}")
-            self.bar.set_postfix(loss=f"{float(loss):.3g}", refresh=False)
 
 
 def _refuse_unusable(
     settings: dict[str, object], model: keras.Model, train: Patches, validation: Patches
 ) -> None:
-    check_parameters(settings)
     if settings["loss"] == "cbdnet" and model.name != "cbdnet":
         raise CaseStudyError(f'loss="cbdnet" needs a noise level map, which {model.name} has not.')
     if not (len(train) and len(validation)):

@@ -42,6 +42,9 @@ def test_help_is_there_for_every_command(command):
         (("train", "ridnett"), "autoencoder, cbdnet, pridnet, ridnet"),
         (("train", "autoencoder", "--learning-rate", "0"), "learning_rate"),
         (("train", "autoencoder", "--dataset", "nonesuch"), "sample"),
+        (("train", "autoencoder", "--filters", "-4"), "filters"),
+        (("train", "autoencoder", "--seed", "-1"), "seed"),
+        (("train", "autoencoder", "--run", "../outside"), "cannot name a run"),
     ],
 )
 def test_a_wrong_argument_is_one_message_and_exit_code_1(arguments, message, tmp_path):

@@ -2,6 +2,7 @@
 
 import keras
 
+from casestudy.devices import all_devices
 from casestudy.errors import CaseStudyError
 from casestudy.models.autoencoder import build_autoencoder
 from casestudy.models.cbdnet import build_cbdnet
@@ -20,7 +21,7 @@ MULTIPLES = {"autoencoder": 8, "cbdnet": 4, "pridnet": 16, "ridnet": 1}
 
 
 def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) -> keras.Model:
-    """Build a network with newly drawn weights.
+    """Build a network with newly drawn weights, on all devices of the machine.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) ->
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return BUILDERS[name](**sizes)
+        with all_devices():
+            return BUILDERS[name](**sizes)
     finally:
         keras.config.set_dtype_policy(usual)

@@ -6,9 +6,9 @@ last part. Nothing is pooled but the averages that attention is computed from.
 
 The paper's figure has two skips that the released code has not, both without parameters: the
 short skip around each module and the long skip around all four. They are built here. Left out is
-the released code's mean shift by the average colour of a training set, which the last layer's
-bias can express. First weights are drawn as in the authors' framework (PyTorch), but the last
-layer's are near zero, so that training starts from the noisy image.
+the released code's mean shift by the average colour of a training set, which the biases of the
+first and the last layer can express. First kernels are drawn as in the authors' framework
+(PyTorch), but the last layer's is near zero, so that training starts from the noisy image.
 """
 
 import keras

@@ -18,6 +18,7 @@ def save_weights(model: keras.Model, path: Path) -> None:
     arrays = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
     with written_whole(path) as temporary:
         save_file(arrays, temporary)
+        temporary.chmod(0o644)  # or only its owner could read it
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

@@ -175,8 +175,16 @@ class Batch:
             "package": self.code_hash,
             "libraries": self.versions,
             "dataset": self.data_hash,
+            "trained before": self._trained_before(parameters),
             "needed results": {need: m and m.identity() for need, m in needed.items()},
         }
+
+    def _trained_before(self, parameters: dict[str, object]) -> dict[str, str]:
+        """Return hashes of the manifests of the networks that a notebook is told to load."""
+        if parameters.get("weights") != "run":
+            return {}
+        manifests = sorted((self.folder / "models").glob("*.json"))
+        return {manifest.name: provenance.hash_file(manifest) for manifest in manifests}
 
     def _record(self, notebook: Notebook) -> dict[str, object]:
         given = {name: repr(value) for name, value in self._parameters(notebook).items()}

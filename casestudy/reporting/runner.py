@@ -1,6 +1,5 @@
 """The report command: everything is checked, one call at a time writes, the rest is a batch."""
 
-import re
 import shutil
 import signal
 import sys
@@ -14,7 +13,7 @@ import filelock
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.parameters import check_parameters
-from casestudy.paths import project_root, reports_root, run_name
+from casestudy.paths import absolute, project_root, reports_root, run_name
 from casestudy.provenance import hash_text
 from casestudy.reporting.batch import SCRATCH, Batch
 from casestudy.reporting.index import earlier_cards, write_index
@@ -63,8 +62,8 @@ def report(
         If an argument or the dataset is wrong (then no kernel has started), if another call is
         writing into the run folder, or if a notebook failed.
     """
-    dataset = _absolute(dataset)
-    folder = (reports or reports_root()).resolve() / _run_name(dataset, run)
+    dataset = absolute(dataset)
+    folder = (reports or reports_root()).resolve() / run_name(dataset, run)
     with _disk_errors_named(folder), _locked(folder), _ended_by_sigterm():
         _remove_leftovers(folder)
         try:
@@ -86,23 +85,6 @@ def report(
         raise CaseStudyError(batch.summary())
     print(index)
     return index
-
-
-def _absolute(dataset: str) -> str:
-    """Make a folder's path absolute: notebooks run in another working directory."""
-    if not dataset.startswith("folder:"):
-        return dataset
-    return f"folder:{Path(dataset.removeprefix('folder:')).expanduser().resolve()}"
-
-
-def _run_name(dataset: str, run: str | None) -> str:
-    run = run_name(dataset) if run is None else run
-    if not re.fullmatch(r"\w[\w.-]{0,79}", run, re.A):
-        raise CaseStudyError(
-            f"{run!r} cannot name a run, because it names a folder in reports/: at most 80 "
-            "letters, digits, dots, dashes and underscores, the first a letter or digit."
-        )
-    return run
 
 
 @contextmanager
