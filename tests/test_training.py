@@ -376,7 +376,7 @@ class TestKill:
         killed, continued, damaged, told = tmp_path / "killed", 0, 0, 0
         for attempt in range(8):
             code, output = self.run(
-                pair_folder, killed, rng.uniform(0.5, 4.0), in_checkpoint=attempt % 2 == 1
+                pair_folder, killed, rng.uniform(0.5, 3.0), in_checkpoint=attempt % 2 == 1
             )
             continued += "going on" in output
             told += "is damaged" in output
