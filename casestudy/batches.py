@@ -11,6 +11,10 @@ from casestudy.patches import Patches
 
 UNKNOWN = -1.0  # in a noise level map: nobody knows how strong the noise is
 
+# Share of simulated captures that stay without noise: a network should learn to leave a clean
+# photograph alone.
+NOISELESS_SHARE = 1 / 8
+
 
 class PatchBatches(keras.utils.PyDataset):
     """Batches of noisy and clean patches; each epoch has an order, crops and noise of its own.
@@ -31,8 +35,10 @@ class PatchBatches(keras.utils.PyDataset):
         patches left after the last full batch wait for another epoch's order. Otherwise the
         order is that of the patches, and the last batch holds what is left.
     simulated_share : float
-        Share of patches, drawn at random, whose noise is not their own: the clean patch is
-        photographed again by a random simulated camera (`casestudy.noise`).
+        Share of every batch under simulated noise: a clean patch is photographed again by a
+        random simulated camera (`casestudy.noise`), or, of `NOISELESS_SHARE`, left as it is.
+    simulated_from : Patches or None
+        Where those clean patches are drawn from; None: it is the patch whose turn it is.
     level_maps : bool
         Give CBDNet's noise level map as a second target. It is known for simulated captures,
         and `UNKNOWN` for real ones.
@@ -52,6 +58,7 @@ class PatchBatches(keras.utils.PyDataset):
         crop_size: int = 0,
         training: bool = False,
         simulated_share: float = 0.0,
+        simulated_from: Patches | None = None,
         level_maps: bool = False,
         seed: int = 0,
     ):
@@ -59,7 +66,8 @@ class PatchBatches(keras.utils.PyDataset):
         self.patches, self.batch_size = patches, min(batch_size, len(patches))
         self.crop_size = min(crop_size or patches.size, patches.size)
         self.training, self.seed = training, seed
-        self.simulated_share, self.level_maps = simulated_share, level_maps
+        self.simulated_share, self.simulated_from = simulated_share, simulated_from
+        self.level_maps = level_maps
         whole = len(patches) // self.batch_size
         self.batches_per_epoch = whole if training else -(-len(patches) // self.batch_size)
         self._choose(0, range(self.batches_per_epoch))
@@ -83,21 +91,29 @@ class PatchBatches(keras.utils.PyDataset):
         position = self.positions[index]
         chosen = self.order[position * self.batch_size :][: self.batch_size]
         rng = np.random.default_rng((self.seed, self.epoch, position + 1))
-        examples = [self._example(patch, rng) for patch in chosen]
+        # A share of 0.3 of 4 patches is 1.2: one patch, and in every fifth batch two.
+        simulated = rng.permutation(len(chosen)) < np.floor(
+            self.simulated_share * len(chosen) + rng.random()
+        )
+        examples = [
+            self._example(patch, is_simulated, rng)
+            for patch, is_simulated in zip(chosen, simulated, strict=True)
+        ]
         noisy, clean, *level_maps = map(np.stack, zip(*examples, strict=True))
         noisy, clean = noisy / np.float32(255), clean / np.float32(255)
         if self.level_maps:
             return noisy, {"denoised": clean, "noise_level_map": level_maps[0]}
         return noisy, clean
 
-    def _example(self, patch: int, rng: np.random.Generator) -> list[np.ndarray]:
+    def _example(
+        self, patch: int, is_simulated: bool, rng: np.random.Generator
+    ) -> list[np.ndarray]:
         """Return one cropped and turned patch, noisy and clean, and its level map if wanted."""
-        top, left = rng.integers(self.patches.size - self.crop_size + 1, size=2)
-        noisy, clean = self.patches.crop(patch, top, left, self.crop_size)
-        camera, iso = self._camera(patch)
-        if rng.random() < self.simulated_share:
-            camera, iso = noise.random_camera(rng), 1
-            noisy, clean = noise.capture(clean, camera, iso, rng)
+        if is_simulated:
+            noisy, clean, camera, iso = self._simulated(patch, rng)
+        else:
+            noisy, clean = self._crop(self.patches, patch, rng)
+            camera, iso = self._camera(patch)
         images = [noisy, clean]
         if self.level_maps and camera:
             images.append(noise.noise_level_map(clean, camera, iso))
@@ -105,6 +121,24 @@ class PatchBatches(keras.utils.PyDataset):
             images.append(np.full(clean.shape, UNKNOWN, np.float32))
         orientation = rng.integers(8) if self.training else 0
         return [oriented(image, orientation) for image in images]
+
+    def _simulated(
+        self, patch: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, noise.Camera, float]:
+        source = self.patches
+        if self.simulated_from:
+            source, patch = self.simulated_from, rng.integers(len(self.simulated_from))
+        _, clean = self._crop(source, patch, rng)
+        if rng.random() < NOISELESS_SHARE:
+            return clean, clean, noise.NOISELESS, 1
+        camera = noise.random_camera(rng)
+        return *noise.capture(clean, camera, 1, rng), camera, 1
+
+    def _crop(
+        self, source: Patches, patch: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        top, left = rng.integers(source.size - self.crop_size + 1, size=2)
+        return source.crop(patch, top, left, self.crop_size)
 
     def _camera(self, patch: int) -> tuple[noise.Camera | None, float]:
         """Return the simulated camera and ISO that a patch was captured with, or None."""

@@ -1,6 +1,7 @@
 """The `casestudy` command."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,7 +57,12 @@ def report(
 
 @app.command()
 def train(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet or ridnet.")],
+    recipe: Annotated[
+        str | None,
+        typer.Option(help="released: its data and settings; options given beside it win."),
+    ] = None,
     dataset: Annotated[
         str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
     ] = "sample",
@@ -68,7 +74,9 @@ def train(
     crop_size: Annotated[
         int, typer.Option(help="Side of random squares of the patches, in pixels; 0: whole.")
     ] = 64,
-    loss: Annotated[str, typer.Option(help="mse, mae, or cbdnet for its paper's loss.")] = "mse",
+    loss: Annotated[
+        str, typer.Option(help="mse, mae, psnr, or cbdnet for its paper's loss.")
+    ] = "mse",
     learning_rate: Annotated[float, typer.Option(help="The highest.")] = 1e-3,
     schedule: Annotated[str, typer.Option(help="cosine or constant.")] = "cosine",
     warmup_steps: Annotated[int, typer.Option(help="Steps of rising learning rate.")] = 0,
@@ -88,6 +96,9 @@ def train(
     max_train_patches: Annotated[int, typer.Option(help="0: all.")] = 0,
     max_validation_patches: Annotated[int, typer.Option(help="0: all.")] = 0,
     checkpoint_steps: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 200,
+    max_minutes: Annotated[
+        float, typer.Option(help="Train no longer; the learning rate falls accordingly. 0: any.")
+    ] = 0.0,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write TensorBoard events, too.")
     ] = False,
@@ -99,13 +110,15 @@ def train(
 
     Example: casestudy train ridnet --dataset polyu --run long --epochs 25 --crop-size 64
     """
+    from casestudy import recipes
     from casestudy.experiment import open_experiment
     from casestudy.models import build
     from casestudy.parameters import check_parameters
     from casestudy.paths import absolute, reports_root, run_name
-    from casestudy.training import train_or_load
+    from casestudy.training import train
 
     settings = {
+        "epochs": epochs,
         "batch_size": batch_size,
         "crop_size": crop_size,
         "loss": loss,
@@ -114,37 +127,116 @@ def train(
         "warmup_steps": warmup_steps,
         "clip_norm": clip_norm,
         "simulated_share": simulated_share,
+        "bfloat16": bfloat16,
+        "max_minutes": max_minutes,
         "checkpoint_steps": checkpoint_steps,
     }
+    if recipe:
+        given = {name for name in context.params if _is_given(context, name)}
+        settings |= {
+            name: value
+            for name, value in recipes.recipe(recipe, model).items()
+            if name not in given
+        }
+    precision = "mixed_bfloat16" if settings.pop("bfloat16") else "float32"
     sizes = {"filters": filters} if filters else {}
-    check_parameters({"seed": seed, "epochs": epochs, **sizes, **settings})
-    network = build(model, seed, "mixed_bfloat16" if bfloat16 else "float32", **sizes)
-    experiment = open_experiment(
-        absolute(dataset),
-        str(reports_root() / run_name(dataset, run)),
-        seed,
-        split_by,
-        protocol,
-        patch_size,
-        max_pairs,
-        max_train_patches=max_train_patches,
-        max_validation_patches=max_validation_patches,
-    )
+    check_parameters({"seed": seed, **sizes, **settings})
+    network = build(model, seed, precision, **sizes)
+    folder = reports_root() / run_name(recipe or dataset, run) / "models"
+    if recipe:
+        data = recipes.training_data()
+        patches = {"train_patches": data.training, "validation_patches": data.validation}
+        settings["simulated_from"] = data.simulated_from
+    else:
+        experiment = open_experiment(
+            absolute(dataset),
+            str(folder.parent),
+            seed,
+            split_by,
+            protocol,
+            patch_size,
+            max_pairs,
+            max_train_patches=max_train_patches,
+            max_validation_patches=max_validation_patches,
+        )
+        patches = {"train_patches": experiment.train, "validation_patches": experiment.validation}
     try:
-        history = train_or_load(
-            network, experiment, "train", epochs, seed=seed, tensorboard=tensorboard, **settings
+        history = train(
+            network, **patches, folder=folder, seed=seed, tensorboard=tensorboard, **settings
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command goes on from the last checkpoint.", err=True)
         raise
     except OSError as error:
         raise CaseStudyError(
-            f"{error.filename or experiment.models}: {error.strerror or error}. Put this right; "
+            f"{error.filename or folder}: {error.strerror or error}. Put this right; "
             "the same command goes on from the last checkpoint."
         ) from error
     best = history.loc[history["val_psnr_db"].idxmax()]
     typer.echo(f"Best validation PSNR {best['val_psnr_db']:.2f} dB, epoch {best['epoch']:.0f}")
-    typer.echo(experiment.models / f"{model}.safetensors")
+    typer.echo(folder / f"{model}.safetensors")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet-half or ridnet.")],
+    dataset: Annotated[
+        str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
+    ] = "polyu",
+    run: Annotated[
+        str | None,
+        typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
+    ] = None,
+    filters: Annotated[int, typer.Option(help="Width it was trained with; 0: usual.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="CSV file.  [default: reports/evaluation/MODEL-DATASET.csv]"),
+    ] = None,
+) -> None:
+    """Score a network on whole images: the test part of a dataset, or every pair of a folder.
+
+    Writes PSNR and SSIM of every image, before and after, and prints means, by camera and ISO
+    where they are known.
+
+    Example: casestudy evaluate ridnet --dataset folder:~/pairs
+    """
+    from casestudy import evaluation, models, released
+    from casestudy.paths import absolute, reports_root, run_name, written_whole
+    from casestudy.trained import load_training, read_manifest
+
+    dataset = absolute(dataset)
+    name = run_name(dataset)
+    if run:
+        network = models.build(model, **({"filters": filters} if filters else {}))
+        folder = reports_root() / run_name(dataset, run) / "models"
+        load_training(network, folder)
+        manifest = read_manifest(network, folder)
+    else:
+        network, manifest = models.load(model), released.read_manifest(model)
+    scores = evaluation.evaluate_network(network, manifest, dataset)
+    name = "-".join([model, *([run] if run else []), name])
+    output = output or reports_root() / "evaluation" / f"{name}.csv"
+    with written_whole(output) as temporary:
+        scores.to_csv(temporary, index=False)
+    typer.echo(evaluation.describe(scores))
+    typer.echo(output)
+
+
+@app.command()
+def release(
+    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet-half or ridnet.")],
+    run: Annotated[str, typer.Option(help="Where `casestudy train` left it.")] = "released",
+) -> None:
+    """Score a trained network and make it part of the package, with its model card.
+
+    Example: casestudy release ridnet
+    """
+    from casestudy import released
+    from casestudy.paths import reports_root, run_name
+    from casestudy.release import release
+
+    release(model, reports_root() / run_name("", run) / "models")
+    typer.echo(released.FOLDER / f"{model}.md")
 
 
 @data_app.command("list")
@@ -181,6 +273,10 @@ def data_check(dataset: Dataset) -> None:
     for finding in findings.itertuples():
         typer.echo(f"  {finding.pair}: {finding.kind}. {finding.advice}")
     raise typer.Exit(1 if len(findings) else 0)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    return context.get_parameter_source(name).name == "COMMANDLINE"
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -144,11 +144,9 @@ def open_experiment(
     pairs = few(load_pairs(dataset), max_pairs)
     _refuse_too_few(dataset, pairs, split_by)
     patches = cut_patches(dataset, pairs, patch_size, protocol)
-    training, test_pairs = split_pairs(pairs, split_by, 0.2, seed)
-    train_pairs, validation_pairs = split_pairs(training, split_by, 0.1, seed)
     train, validation, test = (
         patches.of_images([pair.id for pair in part])
-        for part in (train_pairs, validation_pairs, test_pairs)
+        for part in split_pairs(pairs, split_by, seed)
     )
     return Experiment(
         folder=Path(run_folder) if run_folder else reports_root() / run_name(dataset),

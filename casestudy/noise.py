@@ -107,6 +107,9 @@ class Camera:
         return np.array([self.red_gain, 1.0, self.blue_gain]) * self.brightness
 
 
+NOISELESS = Camera("noiseless", shot_per_iso=0, read_per_iso2=0, read_floor=0)
+
+
 def random_camera(rng: np.random.Generator) -> Camera:
     """Draw a camera, to be used at ISO 1, as Brooks et al. draw noise levels, gains and colours.
 

@@ -56,12 +56,13 @@ class Parameters(BaseModel):
     epochs: int = Field(15, ge=1, le=10_000)
     batch_size: int = Field(32, ge=1, le=1024)
     crop_size: int = Field(0, ge=0, multiple_of=16)
-    loss: Literal["mse", "mae", "cbdnet"] = "mse"
+    loss: Literal["mse", "mae", "psnr", "cbdnet"] = "mse"
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = Field(0, ge=0)
     clip_norm: float = Field(0.0, ge=0, allow_inf_nan=False)
     simulated_share: float = Field(0.0, ge=0, le=1)
+    max_minutes: float = Field(0.0, ge=0, allow_inf_nan=False)
     checkpoint_steps: int = Field(200, ge=1)
 
     @model_validator(mode="after")

@@ -24,13 +24,18 @@ from casestudy.paths import cache_root, written_whole
 # raw uint8, shape (number of patches, size, size, 3); NumPy's own format wants the number first
 NOISY, CLEAN = "noisy.uint8", "clean.uint8"
 
+PARTS = ("train", "validation", "test")
+
 ARTICLE_SIDE = 1024  # px: the article's protocol resizes every photograph to this square
 
 
 def split_pairs(
-    pairs: Sequence[Pair], by: str = "scene", test_fraction: float = 0.2, seed: int = 0
-) -> tuple[list[Pair], list[Pair]]:
-    """Split pairs into training and test pairs.
+    pairs: Sequence[Pair], by: str = "scene", seed: int = 0
+) -> tuple[list[Pair], list[Pair], list[Pair]]:
+    """Split pairs into those to train on, to validate on and to test on.
+
+    Where the dataset names each pair's part and the split is by scene, it is followed. Else 20 %
+    are drawn to test, and 10 % of the others to validate.
 
     Parameters
     ----------
@@ -38,19 +43,45 @@ def split_pairs(
     by : {"scene", "image"}
         "scene" puts all pairs of a scene on one side. "image" draws pairs one by one, as the
         article did: a scene may then stand on both sides, which flatters the test scores.
-    test_fraction : float
-        Share of scenes, or pairs, that are tested; at least one on either side.
     seed : int
 
     Returns
     -------
-    train, test : list of Pair
+    train, validation, test : list of Pair
         In the order of `pairs`.
 
     Raises
     ------
     CaseStudyError
-        If there is just one scene (or pair), which cannot be split.
+        If there is just one scene (or pair), which cannot be split; if none of the pairs is in
+        one of the dataset's own parts.
+    """
+    if by == "scene" and all(pair.part for pair in pairs):
+        parts = {part: [p for p in pairs if p.part == part] for part in PARTS}
+        if empty := [part for part, chosen in parts.items() if not chosen]:
+            raise CaseStudyError(
+                f"None of the {len(pairs)} pairs belong to the part {empty[0]!r} of this dataset. "
+                "Use more of its pairs (max_pairs=0: all), or split_by=image."
+            )
+        return tuple(parts.values())
+    others, test = draw_pairs(pairs, by, 0.2, seed)
+    return *draw_pairs(others, by, 0.1, seed), test
+
+
+def draw_pairs(
+    pairs: Sequence[Pair], by: str, fraction: float, seed: int
+) -> tuple[list[Pair], list[Pair]]:
+    """Draw a fraction of the scenes (or pairs), at least one; at least one is left.
+
+    Returns
+    -------
+    left, drawn : list of Pair
+        In the order of `pairs`.
+
+    Raises
+    ------
+    CaseStudyError
+        See `split_pairs`.
     """
     groups = [pair.scene if by == "scene" else pair.id for pair in pairs]
     names = sorted(set(groups))
@@ -58,11 +89,12 @@ def split_pairs(
         raise CaseStudyError(
             f"There is one {by} only, so nothing is left to test on. Add pairs of another scene."
         )
-    count = min(max(round(test_fraction * len(names)), 1), len(names) - 1)
-    tested = set(np.random.default_rng(seed).permutation(names)[:count])
-    train = [pair for pair, group in zip(pairs, groups, strict=True) if group not in tested]
-    test = [pair for pair, group in zip(pairs, groups, strict=True) if group in tested]
-    return train, test
+    count = min(max(round(fraction * len(names)), 1), len(names) - 1)
+    drawn = set(np.random.default_rng(seed).permutation(names)[:count])
+    return (
+        [pair for pair, group in zip(pairs, groups, strict=True) if group not in drawn],
+        [pair for pair, group in zip(pairs, groups, strict=True) if group in drawn],
+    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from casestudy import provenance
+from casestudy import models, provenance, released
+from casestudy.datasets import DATASETS
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import Experiment
 from casestudy.models.weights import load_weights
@@ -56,17 +57,48 @@ def read_manifest(model: keras.Model, folder: Path) -> dict[str, object]:
     return json.loads(file.read_text())
 
 
-def refuse_tested_images(model: keras.Model, experiment: Experiment) -> None:
-    """Raise CaseStudyError if a trained network has seen images that an experiment tests on."""
-    manifest = read_manifest(model, experiment.models)
-    tested = set(experiment.test.table["image"])
-    seen = tested & {image for part in manifest["data"].values() for image in part["images"]}
-    if seen:
-        raise CaseStudyError(
-            f"{model.name} in {experiment.models} was trained on "
-            f"{len(seen)} of the {len(tested)} images that are tested here, such as {min(seen)}. "
-            "Use the same seed, split_by and max_pairs as in its training."
-        )
+def load_released(name: str, experiment: Experiment) -> keras.Model:
+    """Return a released network, `casestudy.models.load`, to be tested in an experiment.
+
+    Raises
+    ------
+    CaseStudyError
+        As `casestudy.models.load`; or if the network was trained on what is tested here.
+    """
+    table = experiment.test.table
+    refuse_seen(released.read_manifest(name), table, table["dataset"].iloc[0])
+    return models.load(name)
+
+
+def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> None:
+    """Raise CaseStudyError if a network was trained, or chosen, on what is tested.
+
+    Images are compared; and scenes, where it was trained on other files of the same photographs,
+    as PolyU's frames are of PolyU's crops.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `casestudy.training.train`.
+    tested : DataFrame
+        With columns image and scene.
+    dataset : str
+        Of the tested images.
+    """
+    family = dataset.split("-")[0]
+    for data in manifest["data"].values():
+        names = data["dataset"].split(", ")
+        seen = set()
+        if dataset in names:
+            seen = set(tested["image"]) & set(data["images"])
+        elif dataset in DATASETS and family in {name.split("-")[0] for name in names}:
+            seen = set(tested["scene"]) & set(data["scenes"])
+        if seen:
+            raise CaseStudyError(
+                f"{manifest['identity']['network']} was trained on {len(seen)} of the images or "
+                f"scenes that are tested here, such as {min(seen)}. Use the same seed, split_by "
+                "and max_pairs as in its training; for a released network, split_by=scene."
+            )
 
 
 def effort(model: keras.Model, folder: Path, article_epochs: int) -> str:
@@ -74,7 +106,7 @@ def effort(model: keras.Model, folder: Path, article_epochs: int) -> str:
     manifest = read_manifest(model, folder)
     article = article_epochs * ARTICLE_MEGAPIXELS
     return (
-        f"{manifest['identity']['epochs']} epochs, {manifest['megapixels']:.3g} megapixels in "
+        f"{manifest['last']['epoch']:.0f} epochs, {manifest['megapixels']:.3g} megapixels in "
         f"{manifest['seconds'] / 60:.1f} minutes. The article's {article_epochs} epochs are "
         f"{article:,.0f} megapixels, {article / manifest['megapixels']:,.1f} times as much."
     )

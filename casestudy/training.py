@@ -26,13 +26,13 @@ from casestudy.checkpoint import delete_checkpoint, load_checkpoint, save_checkp
 from casestudy.devices import all_devices, device_names
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import Experiment
-from casestudy.losses import level_map_loss, psnr_db
+from casestudy.losses import level_map_loss, psnr_db, psnr_loss
 from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.parameters import check_parameters
 from casestudy.patches import Patches
 from casestudy.paths import written_whole
-from casestudy.trained import load_training, read_manifest, refuse_tested_images
+from casestudy.trained import load_training, read_manifest, refuse_seen
 
 
 @dataclass
@@ -76,6 +76,8 @@ def train(
     warmup_steps: int = 0,
     clip_norm: float = 0.0,
     simulated_share: float = 0.0,
+    simulated_from: Patches | None = None,
+    max_minutes: float = 0.0,
     seed: int = 0,
     checkpoint_steps: int = 200,
     tensorboard: bool = False,
@@ -101,9 +103,9 @@ def train(
     crop_size : int
         Side in pixels of the random squares of the patches that are trained on; 0 for whole
         patches. Small ones buy more steps for the same work, as far as a network looks.
-    loss : {"mse", "mae", "cbdnet"}
-        Mean squared or absolute error of the image. "cbdnet" adds CBDNet's loss on the noise
-        level map to the squared error (`casestudy.losses`).
+    loss : {"mse", "mae", "psnr", "cbdnet"}
+        Mean squared or absolute error of the image, or its PSNR. "cbdnet" adds CBDNet's loss on
+        the noise level map to the squared error (`casestudy.losses`).
     learning_rate : float
         The highest.
     schedule : {"cosine", "constant"}
@@ -112,8 +114,12 @@ def train(
         Steps in which the rate of "cosine" rises from zero.
     clip_norm : float
         Largest norm of all gradients together; 0 for no limit.
-    simulated_share : float
-        Share of patches under simulated noise, see `casestudy.batches.PatchBatches`.
+    simulated_share, simulated_from
+        Share of patches under simulated noise, and where their clean images come from; see
+        `casestudy.batches.PatchBatches`.
+    max_minutes : float
+        Time to train, validation included; 0 for no limit. The training ends when it is over,
+        and "cosine" falls to zero by then. What is left of the last epoch is not trained.
     seed : int
         Decides order, crops, flips and noise; the first weights were drawn by `build`.
     checkpoint_steps : int
@@ -144,6 +150,7 @@ def train(
         "warmup_steps": warmup_steps,
         "clip_norm": clip_norm,
         "simulated_share": simulated_share,
+        "max_minutes": max_minutes,
         "seed": seed,
         "checkpoint_steps": checkpoint_steps,
     }
@@ -152,7 +159,10 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / f".{model.name}.lock", timeout=0), all_devices() as devices:
-            training = Training(model, train_patches, validation_patches, settings, folder)
+            data = {"training": train_patches, "validation": validation_patches}
+            if simulated_from:
+                data["simulated"] = simulated_from
+            training = Training(model, data, settings, folder)
             return training.run(devices, tensorboard)
     except Timeout:
         raise CaseStudyError(
@@ -188,7 +198,8 @@ def train_or_load(
     """
     if weights == "run":
         history = load_training(model, experiment.models)
-        refuse_tested_images(model, experiment)
+        table = experiment.test.table
+        refuse_seen(read_manifest(model, experiment.models), table, table["dataset"].iloc[0])
         return history
     return train(
         model, experiment.train, experiment.validation, epochs, experiment.models, **settings
@@ -201,22 +212,26 @@ class Training:
     def __init__(
         self,
         model: keras.Model,
-        train_patches: Patches,
-        validation_patches: Patches,
+        data: dict[str, Patches],
         settings: dict[str, object],
         folder: Path,
     ):
-        self.model, self.settings, self.folder = model, settings, folder
-        self.train_patches, self.validation_patches = train_patches, validation_patches
+        self.model, self.data, self.settings, self.folder = model, data, settings, folder
         self.progress = Progress()
+        self.part_began: float | None = None  # by the clock, while batches are trained
         # What must be the same for a training to go on.
-        self.identity = settings | {
-            "network": model.name,
-            "precision": model.get_layer(index=1).dtype_policy.name,
-            "first weights": _digest(*map(keras.ops.convert_to_numpy, model.weights)),
-            "training patches": _digest(train_patches.folder.name, train_patches.rows),
-            "validation patches": _digest(validation_patches.folder.name, validation_patches.rows),
-        }
+        self.identity = (
+            settings
+            | {
+                "network": model.name,
+                "precision": model.get_layer(index=1).dtype_policy.name,
+                "first weights": _digest(*map(keras.ops.convert_to_numpy, model.weights)),
+            }
+            | {
+                f"{part} patches": _digest(patches.folder.name, patches.rows)
+                for part, patches in data.items()
+            }
+        )
 
     def run(self, devices: int, tensorboard: bool) -> pd.DataFrame:
         """Train what is left to train, and return the history."""
@@ -224,7 +239,7 @@ class Training:
             return self._load_finished()
         self._prepare(devices)
         self._go_on_from_checkpoint()
-        while self.progress.epoch < self.settings["epochs"]:
+        while self.progress.epoch < self.settings["epochs"] and not self.is_time_over():
             self._train_epoch()
             self._end_epoch(tensorboard)
         return self._finish()
@@ -237,14 +252,15 @@ class Training:
         for pattern in (f".{self.model.name}-*", f".{self.model.name}.*-*"):
             for left_by_a_kill in self.folder.glob(pattern):
                 shutil.rmtree(left_by_a_kill)
-        settings, validation = self.settings, self.validation_patches
+        settings, validation = self.settings, self.data["validation"]
         whole_loss = settings["loss"] == "cbdnet"
         self.batches = PatchBatches(
-            self.train_patches,
+            self.data["training"],
             settings["batch_size"],
             settings["crop_size"],
             training=True,
             simulated_share=settings["simulated_share"],
+            simulated_from=self.data.get("simulated"),
             level_maps=whole_loss,
             seed=settings["seed"],
         )
@@ -254,36 +270,50 @@ class Training:
                 f"validate on, cannot be split evenly among {devices} devices. Choose a multiple "
                 "as batch_size, and add patches if there are too few."
             )
-        # As many pixels at once as in training; every device gets the same number of patches.
-        at_once = self.batches.batch_size * self.batches.crop_size**2 // validation.size**2
+        # Four times the pixels of a training step, which keeps more of each layer; every device
+        # gets the same number of patches.
+        at_once = 4 * self.batches.batch_size * self.batches.crop_size**2 // validation.size**2
         self.validation = PatchBatches(
             validation.take(np.arange(len(validation) // devices * devices)),
             max(at_once // devices, 1) * devices,
             level_maps=whole_loss,
         )
-        self.schedule = self._schedule()
         self.optimizer = keras.optimizers.Adam(
-            self.schedule, global_clipnorm=settings["clip_norm"] or None
+            settings["learning_rate"], global_clipnorm=settings["clip_norm"] or None
         )
         self.trained = with_level_map(self.model) if whole_loss else self.model
+        loss = psnr_loss if settings["loss"] == "psnr" else settings["loss"]
         self.trained.compile(
             self.optimizer,
-            {"denoised": "mse", LEVEL_MAP: level_map_loss} if whole_loss else settings["loss"],
+            {"denoised": "mse", LEVEL_MAP: level_map_loss} if whole_loss else loss,
             metrics={"denoised": [psnr_db]} if whole_loss else [psnr_db],
         )
         self.optimizer.build(self.trained.trainable_variables)
 
-    def _schedule(self) -> keras.optimizers.schedules.LearningRateSchedule | float:
-        rate, warmup = self.settings["learning_rate"], self.settings["warmup_steps"]
-        if self.settings["schedule"] == "constant":
-            return rate
-        steps = self.settings["epochs"] * len(self.batches)
-        return keras.optimizers.schedules.CosineDecay(
-            0.0 if warmup else rate,
-            max(steps - warmup, 1),
-            warmup_target=rate if warmup else None,
-            warmup_steps=warmup,
-        )
+    def rate(self, steps: int) -> float:
+        """Return the learning rate after so many steps, and the time that it took."""
+        settings = self.settings
+        highest, warmup = settings["learning_rate"], settings["warmup_steps"]
+        if settings["schedule"] == "constant":
+            return highest
+        if steps < warmup:
+            return highest * steps / warmup
+        in_all = settings["epochs"] * len(self.batches)
+        done = max((steps - warmup) / max(in_all - warmup, 1), self._time_share())
+        return highest / 2 * (1 + math.cos(math.pi * min(done, 1)))
+
+    def _time_share(self) -> float:
+        """Return the share of `max_minutes` that is over; 0 without such a limit."""
+        if not self.settings["max_minutes"]:
+            return 0.0
+        seconds = sum(row["seconds"] for row in self.progress.history) + self.progress.seconds
+        if self.part_began:
+            seconds += time.perf_counter() - self.part_began
+        return seconds / 60 / self.settings["max_minutes"]
+
+    def is_time_over(self) -> bool:
+        """Return whether `max_minutes` are over."""
+        return self._time_share() >= 1
 
     def _train_epoch(self) -> None:
         """Train what is left of an epoch, with checkpoints in between."""
@@ -298,18 +328,19 @@ class Training:
             leave=False,
             disable=None,  # unless in a terminal
         ) as bar:
-            while progress.step < steps:
+            while progress.step < steps and not self.is_time_over():
                 done = progress.epoch * steps + progress.step
                 part = self.batches.part(progress.epoch, progress.step, between - done % between)
-                began = time.perf_counter()
+                self.part_began = time.perf_counter()
                 try:
-                    watch = _Watch(bar, progress.step)
+                    watch = _Watch(self, bar, done)
                     history = self.trained.fit(part, shuffle=False, verbose=0, callbacks=[watch])
                 except FloatingPointError as error:
                     raise self._diverged(f"{error} of epoch {progress.epoch + 1}") from None
-                progress.seconds += time.perf_counter() - began
-                progress.loss_sum += history.history["loss"][0] * len(part)
-                progress.step += len(part)
+                progress.seconds += time.perf_counter() - self.part_began
+                self.part_began = None
+                progress.loss_sum += history.history["loss"][0] * watch.steps
+                progress.step += watch.steps
                 if progress.step < steps:
                     self._save_checkpoint()
 
@@ -322,15 +353,12 @@ class Training:
         val_psnr_db = next(v for name, v in validation.items() if name.endswith("psnr_db"))
         if not math.isfinite(validation["loss"] + val_psnr_db):
             raise self._diverged(f"validation loss after epoch {progress.epoch + 1}")
-        rate = self.schedule
-        if not isinstance(rate, float):
-            rate = float(rate(self.optimizer.iterations - 1))
         row = {
             "epoch": progress.epoch + 1,
-            "loss": progress.loss_sum / len(self.batches),
+            "loss": progress.loss_sum / progress.step,
             "val_loss": float(validation["loss"]),
             "val_psnr_db": float(val_psnr_db),
-            "learning_rate": rate,
+            "learning_rate": float(self.optimizer.learning_rate),
             "seconds": progress.seconds + time.perf_counter() - began,
         }
         if row["val_psnr_db"] > progress.best_psnr_db:
@@ -405,13 +433,7 @@ class Training:
         history = pd.DataFrame(self.progress.history)
         manifest = {
             "identity": self.identity,
-            "data": {
-                part: _contents(patches)
-                for part, patches in (
-                    ("training", self.train_patches),
-                    ("validation", self.validation_patches),
-                )
-            },
+            "data": {part: _contents(patches) for part, patches in self.data.items()},
             "parameters": self.model.count_params(),
             "megapixels": self._megapixels(),
             "best": history.loc[history["val_psnr_db"].idxmax()].to_dict(),
@@ -431,7 +453,7 @@ class Training:
 
     def _megapixels(self) -> float:
         """Return how much was trained on, each patch counted as often as it was shown."""
-        patches = self.settings["epochs"] * len(self.batches) * self.batches.batch_size
+        patches = int(self.optimizer.iterations) * self.batches.batch_size
         return patches * self.batches.crop_size**2 / 1e6
 
     def _load_finished(self) -> pd.DataFrame:
@@ -459,17 +481,27 @@ class Training:
 
 
 class _Watch(keras.callbacks.Callback):
-    """Moves the progress bar, and stops a training whose loss is not finite."""
+    """Sets the learning rate, moves the progress bar, and stops when the time is over.
 
-    def __init__(self, bar: tqdm, first: int):
+    Raises FloatingPointError when the loss is not finite.
+    """
+
+    def __init__(self, training: Training, bar: tqdm, done: int):
         super().__init__()
-        self.bar, self.first = bar, first
+        self.training, self.bar, self.done, self.steps = training, bar, done, 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()  # or JAX would train on with the state it has in hand
+        self.model.optimizer.learning_rate.assign(self.training.rate(self.done + self.steps))
 
     def on_train_batch_end(self, batch, logs=None):
+        self.steps += 1
         if not math.isfinite(logs["loss"]):
-            raise FloatingPointError(f"loss of batch {self.first + batch + 1}")
+            raise FloatingPointError(f"loss of batch {self.training.progress.step + self.steps}")
         self.bar.set_postfix(loss=f"{logs['loss']:.3g}", refresh=False)
         self.bar.update()
+        self.model.stop_training = self.training.is_time_over()
 
 
 def _refuse_unusable(

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,14 +11,14 @@ from PIL import Image
 
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
-from casestudy.patches import corners, cut_patches, split_pairs
+from casestudy.patches import corners, cut_patches, draw_pairs, split_pairs
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5])
 def test_no_scene_crosses_a_split_by_scene(seed, fraction):
     pairs = load_pairs("sample")
-    train, test = split_pairs(pairs, "scene", fraction, seed)
+    train, test = draw_pairs(pairs, "scene", fraction, seed)
     assert not {p.scene for p in train} & {p.scene for p in test}
     assert sorted(p.id for p in train + test) == sorted(p.id for p in pairs)
     scenes = len({p.scene for p in pairs})
@@ -26,9 +27,20 @@ def test_no_scene_crosses_a_split_by_scene(seed, fraction):
 
 def test_split_by_image_has_the_articles_share():
     pairs = load_pairs("sample")
-    train, test = split_pairs(pairs, "image", 0.2, 0)
+    train, validation, test = split_pairs(pairs, "image")
     assert len(test) == round(0.2 * len(pairs))
+    assert len(train) + len(validation) + len(test) == len(pairs)
     assert {p.scene for p in train} & {p.scene for p in test}
+
+
+def test_parts_that_the_dataset_decides_are_followed_whatever_the_seed():
+    parts = ["train", "test", "validation", "train"]
+    pairs = [replace(p, part=part) for p, part in zip(load_pairs("sample"), parts, strict=False)]
+    for seed in range(3):
+        chosen = [[pairs.index(pair) for pair in part] for part in split_pairs(pairs, seed=seed)]
+        assert chosen == [[0, 3], [2], [1]]
+    with pytest.raises(CaseStudyError, match=r"'test'.*max_pairs"):
+        split_pairs([pairs[0], pairs[2]])
 
 
 def test_split_depends_on_the_seed_only():

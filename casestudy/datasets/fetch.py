@@ -9,7 +9,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from casestudy.datasets import DATASETS, sample
+from casestudy.datasets import DATASETS, bsds500, sample
 from casestudy.errors import CaseStudyError
 from casestudy.paths import data_root
 
@@ -127,6 +127,22 @@ def availability() -> pd.DataFrame:
             str(root / "OriginalImages"),
             POLYU_TERMS,
             f"copy OriginalImages from {POLYU_HOME} (104 MB)",
+        ),
+        (
+            "bsds500",
+            "BSDS500 photographs, 481x321, simulated noise of random cameras",
+            _count("bsds500"),
+            str(bsds500.folder()),
+            bsds500.TERMS,
+            bsds500.REMEDY,
+        ),
+        (
+            "bsds500-clean",
+            "the same photographs without noise, which a denoiser should leave alone",
+            _count("bsds500-clean"),
+            str(bsds500.folder()),
+            bsds500.TERMS,
+            bsds500.REMEDY,
         ),
         (
             "folder:PATH",

@@ -24,12 +24,15 @@ class Pair(ABC):
         Camera model, where the dataset tells.
     iso : int or None
         ISO sensitivity, where the dataset tells.
+    part : {"train", "validation", "test"} or None
+        The part of a split that the pair belongs to, where the dataset decides it.
     """
 
     id: str
     scene: str
     camera: str | None = None
     iso: int | None = None
+    part: str | None = None
 
     def __str__(self) -> str:
         return self.id

@@ -5,21 +5,15 @@ settings (see `casestudy.noise`). The photographs and their licences are listed 
 `data/README.md`. Results on this dataset are results on simulated noise.
 """
 
-import hashlib
-from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
-import cv2
 import matplotlib
-import numpy as np
 import skimage
 import sklearn
 
 from casestudy import noise
-from casestudy.datasets.images import read_image
 from casestudy.datasets.pairs import Pair
+from casestudy.datasets.simulated import SimulatedPair
 
 SKIMAGE = Path(skimage.__file__).parent / "data"
 MATPLOTLIB = Path(matplotlib.get_data_path()) / "sample_data"
@@ -57,23 +51,6 @@ CAMERAS = (
 CAMERAS_BY_NAME = {camera.name: camera for camera in CAMERAS}
 ISOS = (100, 800, 3200)
 
-LONGEST_SIDE = 800  # px; larger photographs are halved, or two of them would outweigh the rest
-
-
-@dataclass(frozen=True, kw_only=True)
-class SimulatedPair(Pair):
-    """A photograph seen by a simulated camera; the noise is the same at every `load`."""
-
-    photograph: Path
-    simulated_camera: noise.Camera
-
-    def load(self) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng(list(self.id.encode()))
-        return noise.capture(_photograph(self.photograph), self.simulated_camera, self.iso, rng)
-
-    def fingerprint(self) -> str:
-        return f"{self.id}|{_simulation_fingerprint()}"
-
 
 def pairs() -> list[Pair]:
     """Return every scene captured by every camera at every ISO setting."""
@@ -90,18 +67,3 @@ def pairs() -> list[Pair]:
         for camera in CAMERAS
         for iso in ISOS
     ]
-
-
-def _photograph(path: Path) -> np.ndarray:
-    image = read_image(path)
-    if max(image.shape[:2]) > LONGEST_SIDE:
-        image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    return image
-
-
-@cache
-def _simulation_fingerprint() -> str:
-    """Hash what determines the simulated pixels: this code, and the versions it builds on."""
-    packages = ["numpy", "opencv-python-headless", "scikit-image", "scikit-learn", "matplotlib"]
-    code = [Path(file).read_text() for file in (__file__, noise.__file__)]
-    return hashlib.sha256("".join(code + [version(p) for p in packages]).encode()).hexdigest()

@@ -1,23 +1,28 @@
 """The networks, one file each, and how to get one by name."""
 
+from functools import partial
+
 import keras
 
+from casestudy import released
 from casestudy.devices import all_devices
 from casestudy.errors import CaseStudyError
 from casestudy.models.autoencoder import build_autoencoder
 from casestudy.models.cbdnet import build_cbdnet
 from casestudy.models.pridnet import build_pridnet
 from casestudy.models.ridnet import build_ridnet
+from casestudy.models.weights import load_weights
 
 BUILDERS = {
     "autoencoder": build_autoencoder,
     "cbdnet": build_cbdnet,
     "pridnet": build_pridnet,
+    "pridnet-half": partial(build_pridnet, filters=16, name="pridnet-half"),
     "ridnet": build_ridnet,
 }
 
 # An image's height and width must divide by this; see `casestudy.inference`.
-MULTIPLES = {"autoencoder": 8, "cbdnet": 4, "pridnet": 16, "ridnet": 1}
+MULTIPLES = {"autoencoder": 8, "cbdnet": 4, "pridnet": 16, "pridnet-half": 16, "ridnet": 1}
 
 
 def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) -> keras.Model:
@@ -50,3 +55,29 @@ def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) ->
             return BUILDERS[name](**sizes)
     finally:
         keras.config.set_dtype_policy(usual)
+
+
+def load(name: str) -> keras.Model:
+    """Return a released network: trained weights that come with the package.
+
+    Parameters
+    ----------
+    name : str
+        A name in `casestudy.released.NETWORKS`. How it was trained, what it reaches and where
+        it fails stands in its model card, `casestudy/models/released/<name>.md`.
+
+    Returns
+    -------
+    keras.Model
+        From noisy images (N, H, W, 3) in [0, 1] to denoised ones, see `build`;
+        `casestudy.inference.network_denoiser` takes images of any size.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is no such network, or its file is missing or altered.
+    """
+    weights = released.released_file(name, ".safetensors")
+    model = build(name)
+    load_weights(model, weights)
+    return model

@@ -20,7 +20,7 @@ POOLING = (1, 2, 4, 8, 16)
 KERNELS = (3, 5, 7)
 
 
-def build_pridnet(filters: int = 32) -> keras.Model:
+def build_pridnet(filters: int = 32, name: str = "pridnet") -> keras.Model:
     """Build PRIDNet.
 
     Parameters
@@ -28,6 +28,7 @@ def build_pridnet(filters: int = 32) -> keras.Model:
     filters : int
         Width of the noise estimation and of each U-Net's first level; the next four have 2, 4, 8
         and 16 times as many. 16 makes the half-width variant.
+    name : str
 
     Returns
     -------
@@ -43,7 +44,7 @@ def build_pridnet(filters: int = 32) -> keras.Model:
     x = layers.Concatenate(name="fusion.in")([x, *levels])  # (N, H, W, 21)
     x = select_kernels(x)
     denoised = layers.Conv2D(3, 3, padding="same", dtype="float32", name="denoised")(x)
-    return keras.Model(noisy, denoised, name="pridnet")
+    return keras.Model(noisy, denoised, name=name)
 
 
 def estimate_noise(x, filters: int):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras
+import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
@@ -10,12 +11,14 @@ from casestudy.errors import CaseStudyError
 from casestudy.paths import written_whole
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write a network's weights, float32, under names such as "eam1.residual.conv1/kernel".
+def save_weights(model: keras.Model, path: Path, dtype: type = np.float32) -> None:
+    """Write a network's weights under names such as "eam1.residual.conv1/kernel".
 
-    The file is complete or absent.
+    The file is complete or absent. `load_weights` reads float16 as well as float32.
     """
-    arrays = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
+    arrays = {
+        weight.path: keras.ops.convert_to_numpy(weight).astype(dtype) for weight in model.weights
+    }
     with written_whole(path) as temporary:
         save_file(arrays, temporary)
         temporary.chmod(0o644)  # or only its owner could read it

@@ -1,0 +1,47 @@
+"""Pairs made of one clean photograph: a simulated camera takes it again, with noise."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from casestudy import noise
+from casestudy.datasets.images import read_image
+from casestudy.datasets.pairs import Pair
+
+LONGEST_SIDE = 800  # px; larger photographs are halved, or two of them would outweigh the rest
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatedPair(Pair):
+    """A photograph seen by a simulated camera; the noise is the same at every `load`."""
+
+    photograph: Path
+    simulated_camera: noise.Camera
+
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(list(self.id.encode()))
+        return noise.capture(read_halved(self.photograph), self.simulated_camera, self.iso, rng)
+
+    def fingerprint(self) -> str:
+        return f"{self.id}|{self.simulated_camera}|{simulation_fingerprint()}"
+
+
+def read_halved(path: Path) -> np.ndarray:
+    """Return a photograph, uint8 RGB, halved if a side is longer than `LONGEST_SIDE`."""
+    image = read_image(path)
+    if max(image.shape[:2]) > LONGEST_SIDE:
+        image = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return image
+
+
+@cache
+def simulation_fingerprint() -> str:
+    """Hash what determines the simulated pixels: this code, and the versions it builds on."""
+    packages = ["numpy", "opencv-python-headless", "scikit-image", "scikit-learn", "matplotlib"]
+    code = [Path(file).read_text() for file in (__file__, noise.__file__)]
+    return hashlib.sha256("".join(code + [version(p) for p in packages]).encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""How well a network denoises whole images of any dataset that it was not trained on."""
+
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from casestudy.datasets import Pair, load_pairs
+from casestudy.inference import network_denoiser
+from casestudy.metrics import Denoiser, psnr, ssim
+from casestudy.patches import corners, split_pairs
+from casestudy.trained import refuse_seen
+
+WHOLE = 1_000_000  # pixels; larger images are scored on squares, which any memory holds
+SQUARE = 512  # px
+
+
+def evaluate_network(
+    model: keras.Model, manifest: dict[str, object], dataset: str
+) -> pd.DataFrame:
+    """Return the scores of a trained network on images that it has not seen.
+
+    On the test part of a named dataset, split as in the notebooks by default; on every pair of a
+    folder.
+
+    Parameters
+    ----------
+    model : keras.Model
+    manifest : dict
+        Of its training.
+    dataset : str
+        See `casestudy.datasets.load_pairs`.
+
+    Returns
+    -------
+    DataFrame
+        See `evaluate`.
+
+    Raises
+    ------
+    CaseStudyError
+        If the network has seen some of them after all; if the dataset is not there.
+    """
+    pairs = load_pairs(dataset)
+    if not dataset.startswith("folder:"):
+        _, _, pairs = split_pairs(pairs)
+    tested = pd.DataFrame({"image": [p.id for p in pairs], "scene": [p.scene for p in pairs]})
+    refuse_seen(manifest, tested, dataset)
+    return evaluate(network_denoiser(model), pairs)
+
+
+def evaluate(denoiser: Denoiser, pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Denoise whole images, round the result to 8 bits, and compare it with the clean ones.
+
+    As benchmarks of PolyU do: PSNR and SSIM per 8-bit RGB image. Images of more than `WHOLE`
+    pixels are scored on squares of 512x512 that cover them, each square a row.
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+    pairs : sequence of Pair
+
+    Returns
+    -------
+    DataFrame
+        One row per image or square: image, scene, camera, iso, part (number of the square),
+        noisy_psnr_db, psnr_db, gain_db, noisy_ssim, ssim. Where the noisy image equals the
+        clean one, noisy_psnr_db is infinite and gain_db missing.
+    """
+    rows = []
+    for pair in tqdm(pairs, desc="evaluating", unit="image", leave=False, disable=None):
+        for number, (noisy, clean) in enumerate(_parts(pair)):
+            denoised = np.asarray(denoiser(noisy[None]))[0]
+            denoised = np.round(np.clip(denoised, 0, 1) * 255).astype(np.float32) / 255
+            before, after = psnr(clean, noisy), psnr(clean, denoised)
+            rows.append(
+                {
+                    "image": pair.id,
+                    "scene": pair.scene,
+                    "camera": pair.camera,
+                    "iso": pair.iso,
+                    "part": number,
+                    "noisy_psnr_db": before,
+                    "psnr_db": after,
+                    "gain_db": after - before if np.isfinite(before) else np.nan,
+                    "noisy_ssim": ssim(clean, noisy),
+                    "ssim": ssim(clean, denoised),
+                }
+            )
+    return pd.DataFrame(rows).astype({"iso": "Int64"})
+
+
+def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Return means over images: of all, or of each camera or ISO setting.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `evaluate`. The squares of a large image count as one image.
+    by : sequence of {"camera", "iso", "scene"}
+
+    Returns
+    -------
+    DataFrame
+        images, noisy_psnr_db, psnr_db, gain_db, noisy_ssim and ssim; one row per group.
+    """
+    keys = ["image", "scene", "camera", "iso"]
+    measures = ["noisy_psnr_db", "psnr_db", "gain_db", "noisy_ssim", "ssim"]
+    images = scores.groupby(keys, dropna=False, sort=False)[measures].mean().reset_index()
+    groups = images.groupby(list(by) or np.zeros(len(images)), dropna=False)
+    means = groups[measures].mean()
+    means.insert(0, "images", groups.size())
+    return means if by else means.reset_index(drop=True)
+
+
+def describe(scores: pd.DataFrame) -> str:
+    """Return means of all images, and of each camera and ISO setting where known, as text."""
+    tables = [summarize(scores)]
+    tables += [summarize(scores, [key]) for key in ("camera", "iso") if scores[key].nunique() > 1]
+    return "\n\n".join(
+        table.to_string(index=table.index.name is not None, float_format="{:.3f}".format)
+        for table in tables
+    )
+
+
+def _parts(pair: Pair) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield noisy and clean image, float32 in [0, 1], whole or in squares."""
+    noisy, clean = (image / np.float32(255) for image in pair.load())
+    height, width = noisy.shape[:2]
+    if height * width <= WHOLE or min(height, width) < SQUARE:
+        yield noisy, clean
+        return
+    for top, left in corners((height, width), SQUARE):
+        square = np.s_[top : top + SQUARE, left : left + SQUARE]
+        yield noisy[square], clean[square]

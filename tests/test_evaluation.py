@@ -1,0 +1,90 @@
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
+
+from casestudy.datasets import load_pairs
+from casestudy.errors import CaseStudyError
+from casestudy.evaluation import describe, evaluate, summarize
+from casestudy.trained import refuse_seen
+
+
+def half_way(noisy):
+    """Move everything to the middle of the ramps of `pair_folder`."""
+    return 0.5 * noisy + 0.25
+
+
+def test_scores_are_those_of_images_rounded_to_8_bits(pair_folder):
+    pairs = load_pairs(f"folder:{pair_folder}")
+    scores = evaluate(half_way, pairs)
+    assert scores["image"].tolist() == [pair.id for pair in pairs]
+    for row, pair in zip(scores.itertuples(), pairs, strict=True):
+        noisy, clean = pair.load()
+        denoised = np.round(half_way(noisy / 255) * 255).astype(np.uint8)
+        assert row.psnr_db == pytest.approx(peak_signal_noise_ratio(clean, denoised), abs=1e-3)
+        assert row.noisy_psnr_db == pytest.approx(peak_signal_noise_ratio(clean, noisy), abs=1e-3)
+        assert row.gain_db == pytest.approx(row.psnr_db - row.noisy_psnr_db)
+
+
+def test_large_images_are_scored_on_squares_and_count_once(tmp_path):
+    for part in ("noisy", "clean"):
+        (tmp_path / part).mkdir()
+        for name, size in (("large", (1500, 1000)), ("small", (64, 48))):
+            image = np.random.default_rng(0).integers(0, 255, (*size[::-1], 3), np.uint8)
+            Image.fromarray(image).save(tmp_path / part / f"{name}.png")
+    shapes = []
+
+    def denoiser(noisy):
+        shapes.append(noisy.shape)
+        return noisy * 0.5
+
+    scores = evaluate(denoiser, load_pairs(f"folder:{tmp_path}"))
+    assert shapes == [(1, 512, 512, 3)] * 6 + [(1, 48, 64, 3)]
+    assert scores["part"].tolist() == [0, 1, 2, 3, 4, 5, 0]
+    summary = summarize(scores)
+    assert summary["images"].item() == 2
+    of_each = scores.groupby("image")["psnr_db"].mean()
+    assert summary["psnr_db"].item() == pytest.approx(of_each.mean())
+
+
+def test_a_clean_input_has_no_gain(tmp_path):
+    for part in ("noisy", "clean"):
+        (tmp_path / part).mkdir()
+        Image.new("RGB", (32, 32), (10, 20, 30)).save(tmp_path / part / "a.png")
+    scores = evaluate(lambda noisy: noisy + 1 / 255, load_pairs(f"folder:{tmp_path}"))
+    assert np.isinf(scores["noisy_psnr_db"].item()) and scores["gain_db"].isna().item()
+    # An error of one level everywhere: 20 log10(255).
+    assert scores["psnr_db"].item() == pytest.approx(48.13, abs=0.01)
+
+
+def test_means_are_told_by_camera_and_iso_where_known():
+    pairs = [pair for pair in load_pairs("sample") if pair.scene == "cat"]
+    scores = evaluate(half_way, pairs)
+    by_camera = summarize(scores, ["camera"])
+    assert by_camera["images"].tolist() == [3, 3]
+    expected = scores[scores["camera"] == "simulated Pixel"]["psnr_db"].mean()
+    assert by_camera.loc["simulated Pixel", "psnr_db"] == pytest.approx(expected)
+    text = describe(scores)
+    assert "simulated Nexus 6" in text and "3200" in text
+
+
+class TestSeenImages:
+    def manifest(self, dataset, images, scenes):
+        training = {"dataset": dataset, "images": images, "scenes": scenes}
+        return {"identity": {"network": "ridnet"}, "data": {"training": training}}
+
+    tested = pd.DataFrame({"image": ["a_1", "b_1"], "scene": ["a", "b"]})
+
+    def test_images_of_the_same_dataset(self):
+        refuse_seen(self.manifest("polyu", ["a_2"], ["a"]), self.tested, "polyu")
+        with pytest.raises(CaseStudyError, match=r"1 of the images.*a_1"):
+            refuse_seen(self.manifest("polyu", ["a_1"], ["a"]), self.tested, "polyu")
+
+    def test_scenes_of_other_files_of_the_same_photographs(self):
+        refuse_seen(self.manifest("polyu-frames", ["c"], ["c"]), self.tested, "polyu")
+        with pytest.raises(CaseStudyError, match="such as b"):
+            refuse_seen(self.manifest("polyu-frames, bsds500", ["c"], ["b"]), self.tested, "polyu")
+
+    def test_other_photographs_may_be_called_alike(self):
+        refuse_seen(self.manifest("polyu", ["a_1"], ["a"]), self.tested, "folder:/own")
