@@ -218,6 +218,7 @@ class Training:
     ):
         self.model, self.data, self.settings, self.folder = model, data, settings, folder
         self.progress = Progress()
+        self.commit = provenance.commit()  # now, since files may change while it trains
         self.part_began: float | None = None  # by the clock, while batches are trained
         # What must be the same for a training to go on.
         self.identity = (
@@ -441,7 +442,7 @@ class Training:
             "seconds": history["seconds"].sum(),
             "finished": time.strftime("%Y-%m-%d %H:%M:%S%z"),
             "weights sha256": provenance.hash_file(self._file(".safetensors")),
-            "commit": provenance.commit(),
+            "commit": self.commit,
             "versions": provenance.library_versions() | {"keras backend": keras.backend.backend()},
             "devices": device_names(),
             "machine": provenance.machine(),

@@ -1,6 +1,7 @@
 """Training on two logical CPU devices, in a process of its own, gives the loss of one."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -30,7 +31,7 @@ with all_devices() as devices:
 model = build("ridnet", 0, filters=4)
 history = train(model, patches, patches.spread(6), 2, Path(sys.argv[2]), batch_size=8)
 scores, _ = score("RIDNet", network_denoiser(model), patches.spread(6), batch_size=3)
-columns = history["loss"], history["val_loss"], scores["psnr_db"]
+columns = history["loss"], history["val_loss"], scores["psnr_db"], history["learning_rate"]
 print(json.dumps([devices, *map(list, columns)]))
 """
 
@@ -56,8 +57,11 @@ def test_two_devices_give_the_loss_of_one(backend, pair_folder, tmp_path):
     one, *expected = train_on(1, backend, pair_folder, tmp_path / "one")
     two, *results = train_on(2, backend, pair_folder, tmp_path / "two")
     assert (one, two) == (1, 2)
-    for result, values in zip(results, expected, strict=True):  # losses, PSNR of patches
+    for result, values in zip(results, expected, strict=True):  # losses, PSNR of patches, rates
         assert result == pytest.approx(values, rel=1e-4)
+    # A cosine over two epochs of seven steps, after six of them and after thirteen.
+    rates = [0.5e-3 * (1 + math.cos(math.pi * steps / 14)) for steps in (6, 13)]
+    assert expected[-1] == pytest.approx(rates, rel=1e-4)
 
 
 def test_a_batch_that_cannot_be_split_is_refused(pair_folder, tmp_path):

@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import random
@@ -297,6 +298,56 @@ class TestStop:
         again, same_history = run(tmp_path / "stopped")
         assert same_weights(whole, again)
         pd.testing.assert_frame_equal(history, same_history, check_exact=True)
+
+
+class TestTimeBudget:
+    """On a clock of the test's own, which goes on by a second whenever it is looked at."""
+
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch):
+        seconds = itertools.count()
+        monkeypatch.setattr("casestudy.training.time.perf_counter", lambda: float(next(seconds)))
+
+    def test_the_rate_falls_to_zero_by_the_end_of_the_time(self, patches, tmp_path):
+        _, history = trained(patches, tmp_path, 1000, max_minutes=1, learning_rate=1e-3)
+        assert history["seconds"].sum() == pytest.approx(60, abs=4)
+        rates = history["learning_rate"]
+        assert rates.is_monotonic_decreasing and rates.iloc[-1] < 0.01 * 1e-3
+        over = np.cumsum(history["seconds"]) / 60  # share of the time, after each epoch
+        np.testing.assert_allclose(rates, 5e-4 * (1 + np.cos(np.pi * over.clip(0, 1))), atol=1e-4)
+
+    def test_it_ends_with_a_usable_network(self, patches, tmp_path):
+        model, history = trained(patches, tmp_path, 1000, max_minutes=0.2)
+        manifest = json.loads((tmp_path / "autoencoder.json").read_text())
+        steps = manifest["megapixels"] * 1e6 / (8 * 32**2)
+        assert 2 <= steps < 20 and steps == pytest.approx(round(steps))
+        assert len(history) == -(-round(steps) // 7)
+        fresh = build("autoencoder", 1, filters=4)
+        load_training(fresh, tmp_path)
+        assert same_weights(fresh, model)
+
+    def test_steps_end_a_training_that_needs_less_time(self, patches, tmp_path):
+        _, free = trained(patches, tmp_path / "free", 2)
+        _, limited = trained(patches, tmp_path / "limited", 2, max_minutes=1000)
+        columns = ["loss", "val_loss", "learning_rate"]
+        pd.testing.assert_frame_equal(free[columns], limited[columns])
+
+    def test_a_stopped_training_goes_on_with_the_time_that_is_left(
+        self, patches, tmp_path, monkeypatch
+    ):
+        original = PatchBatches.__getitem__
+
+        def stop_there(batches, index):
+            if batches.training and (batches.epoch, batches.positions[index]) == (2, 1):
+                raise RuntimeError("stop here")
+            return original(batches, index)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(PatchBatches, "__getitem__", stop_there)
+            with pytest.raises(Exception, match="stop here"):
+                trained(patches, tmp_path, 1000, max_minutes=1)
+        _, history = trained(patches, tmp_path, 1000, max_minutes=1)
+        assert history["seconds"].sum() == pytest.approx(60, abs=4)
 
 
 class TestDivergence:

@@ -58,7 +58,7 @@ _SAME_PLACE = {
 }
 
 # Never trained on: 43 of the 100 crops, by all five cameras. No frame shows what a crop of
-# another scene shows, see `polyu-crops.csv`.
+# another scene shows, see `polyu-origins.csv`.
 TEST_SCENES = {
     "bulletin",
     "circuit",
@@ -128,21 +128,29 @@ def _find(name: str, remedy: str) -> tuple[list[FilePair], list[Path]]:
     return [_pair(stem, *paths) for stem, paths in matched.items()], lonely
 
 
+def scene_of(stem: str) -> str:
+    """Return the scene that the name of a crop or frame tells, `Canon5D2_chair` for example."""
+    word = _STEM.fullmatch(stem)["scene"]
+    return _SAME_PLACE.get(word, word)
+
+
 def _pair(stem: str, noisy_path: Path, clean_path: Path) -> FilePair:
     parts = _STEM.fullmatch(stem)
     if not parts or parts["camera"] not in _CAMERAS:
         raise CaseStudyError(f"{noisy_path} is not named like an image of PolyU. Remove it.")
-    scene = _SAME_PLACE.get(parts["scene"], parts["scene"])
+    scene = scene_of(stem)
     return FilePair(
         id=stem,
         scene=scene,
-        part="test"
-        if scene in TEST_SCENES
-        else "validation"
-        if scene in VALIDATION_SCENES
-        else "train",
         camera=_CAMERAS[parts["camera"]],
         iso=int(parts["iso"]) if parts["iso"] else None,
+        part=_part(scene),
         noisy_path=noisy_path,
         clean_path=clean_path,
     )
+
+
+def _part(scene: str) -> str:
+    if scene in TEST_SCENES:
+        return "test"
+    return "validation" if scene in VALIDATION_SCENES else "train"
