@@ -40,8 +40,8 @@ class PatchBatches(keras.utils.PyDataset):
     simulated_from : Patches or None
         Where those clean patches are drawn from; None: it is the patch whose turn it is.
     level_maps : bool
-        Give CBDNet's noise level map as a second target. It is known for simulated captures,
-        and `UNKNOWN` for real ones.
+        Give CBDNet's noise level map as a second target. It is known for captures of `sample`
+        and of `simulated_share`, and `UNKNOWN` for others.
     seed : int
 
     Notes

@@ -18,6 +18,17 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, help="See, fetch and check datasets.")
 app.add_typer(data_app, name="data")
 
+# Of `train`: what a recipe decides.
+_DATA_OPTIONS = {
+    "dataset",
+    "split_by",
+    "protocol",
+    "patch_size",
+    "max_pairs",
+    "max_train_patches",
+    "max_validation_patches",
+}
+
 Dataset = Annotated[str, typer.Argument(help="A name from `casestudy data list`, or folder:PATH.")]
 
 
@@ -58,16 +69,19 @@ def report(
 @app.command()
 def train(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet or ridnet.")],
+    model: Annotated[
+        str, typer.Argument(help="autoencoder, cbdnet, pridnet, pridnet-half or ridnet.")
+    ],
     recipe: Annotated[
         str | None,
-        typer.Option(help="released: its data and settings; options given beside it win."),
+        typer.Option(help="released: its data and settings; settings given beside it win."),
     ] = None,
     dataset: Annotated[
         str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
     ] = "sample",
     run: Annotated[
-        str | None, typer.Option(help="Folder under reports/.  [default: the dataset's name]")
+        str | None,
+        typer.Option(help="Folder under reports/.  [default: the recipe's or dataset's name]"),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Times that every patch is shown.")] = 25,
     batch_size: Annotated[int, typer.Option(help="Patches per step.")] = 16,
@@ -86,7 +100,7 @@ def train(
     ] = 0.0,
     filters: Annotated[int, typer.Option(help="Width; 0: the published one.")] = 0,
     bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Compute in bfloat16; weights stay float32.")
+        bool, typer.Option(help="Compute in bfloat16; weights stay float32.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Split, first weights and order.")] = 0,
     split_by: Annotated[str, typer.Option(help="scene, or image as in the article.")] = "scene",
@@ -133,6 +147,9 @@ def train(
     }
     if recipe:
         given = {name for name in context.params if _is_given(context, name)}
+        if others := sorted(given & _DATA_OPTIONS):
+            option = others[0].replace("_", "-")
+            raise CaseStudyError(f"--{option}: recipe {recipe} has data of its own. Leave it out.")
         settings |= {
             name: value
             for name, value in recipes.recipe(recipe, model).items()
@@ -187,16 +204,16 @@ def evaluate(
         str | None,
         typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
     ] = None,
-    filters: Annotated[int, typer.Option(help="Width it was trained with; 0: usual.")] = 0,
+    filters: Annotated[int, typer.Option(help="Width it was trained with, in RUN; 0: usual.")] = 0,
     output: Annotated[
         Path | None,
-        typer.Option(help="CSV file.  [default: reports/evaluation/MODEL-DATASET.csv]"),
+        typer.Option(help="CSV file.  [default: reports/evaluation/MODEL-[RUN-]DATASET.csv]"),
     ] = None,
 ) -> None:
-    """Score a network on whole images: the test part of a dataset, or every pair of a folder.
+    """Score a network on whole images: the test part of a dataset, or the pairs of a folder.
 
     Writes PSNR and SSIM of every image, before and after, and prints means, by camera and ISO
-    where they are known.
+    where they are known. Images that the network was trained on are left out.
 
     Example: casestudy evaluate ridnet --dataset folder:~/pairs
     """
@@ -205,7 +222,8 @@ def evaluate(
     from casestudy.trained import load_training, read_manifest
 
     dataset = absolute(dataset)
-    name = run_name(dataset)
+    name = "-".join([model, *([run] if run else []), run_name(dataset)])
+    output = output or reports_root() / "evaluation" / f"{name}.csv"
     if run:
         network = models.build(model, **({"filters": filters} if filters else {}))
         folder = reports_root() / run_name(dataset, run) / "models"
@@ -214,11 +232,9 @@ def evaluate(
     else:
         network, manifest = models.load(model), released.read_manifest(model)
     scores = evaluation.evaluate_network(network, manifest, dataset)
-    name = "-".join([model, *([run] if run else []), name])
-    output = output or reports_root() / "evaluation" / f"{name}.csv"
+    typer.echo(evaluation.describe(scores))
     with written_whole(output) as temporary:
         scores.to_csv(temporary, index=False)
-    typer.echo(evaluation.describe(scores))
     typer.echo(output)
 
 

@@ -10,6 +10,8 @@ from casestudy.errors import CaseStudyError
 from casestudy.experiment import file_name
 from casestudy.paths import written_whole
 
+TRAINED_HERE = ", trained here"  # ends the name of a network that a run trained itself
+
 COLUMNS = [
     "method",
     "psnr_db",
@@ -27,12 +29,15 @@ COLUMNS = [
 ]
 
 
-def load_scores(run_folder: Path) -> pd.DataFrame:
+def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
     """Return the scores per patch of every method that wrote some.
 
     Parameters
     ----------
     run_folder : Path
+    networks : {"released", "trained", "all"}
+        The networks that come with the package, those trained in this run folder, or both.
+        Methods that are no networks are always among the results.
 
     Returns
     -------
@@ -57,7 +62,13 @@ def load_scores(run_folder: Path) -> pd.DataFrame:
                 "Run its notebook again with the same parameters, or delete the file."
             )
         table["gain_db"] = table["psnr_db"] - noisy["psnr_db"]
-    return pd.concat(tables, ignore_index=True)
+    scores = pd.concat(tables, ignore_index=True)
+    trained = scores["method"].str.endswith(TRAINED_HERE)
+    if networks == "released":
+        return scores[~trained].reset_index(drop=True)
+    if networks == "trained":
+        return scores[trained | (scores["parameters"] == 0)].reset_index(drop=True)
+    return scores
 
 
 def load_examples(run_folder: Path, method: str) -> np.ndarray:

@@ -8,13 +8,15 @@ import pandas as pd
 from tqdm import tqdm
 
 from casestudy.datasets import Pair, load_pairs
+from casestudy.errors import CaseStudyError
 from casestudy.inference import network_denoiser
 from casestudy.metrics import Denoiser, psnr, ssim
 from casestudy.patches import corners, split_pairs
-from casestudy.trained import refuse_seen
+from casestudy.trained import seen
 
 WHOLE = 1_000_000  # pixels; larger images are scored on squares, which any memory holds
 SQUARE = 512  # px
+SSIM_WINDOW = 11  # px
 
 
 def evaluate_network(
@@ -22,8 +24,8 @@ def evaluate_network(
 ) -> pd.DataFrame:
     """Return the scores of a trained network on images that it has not seen.
 
-    On the test part of a named dataset, split as in the notebooks by default; on every pair of a
-    folder.
+    On the test part of a named dataset, split as in the notebooks by default, or on the pairs of
+    a folder; without those that it was trained on.
 
     Parameters
     ----------
@@ -41,21 +43,28 @@ def evaluate_network(
     Raises
     ------
     CaseStudyError
-        If the network has seen some of them after all; if the dataset is not there.
+        If the network has seen all of them; if the dataset is not there.
     """
     pairs = load_pairs(dataset)
     if not dataset.startswith("folder:"):
         _, _, pairs = split_pairs(pairs)
     tested = pd.DataFrame({"image": [p.id for p in pairs], "scene": [p.scene for p in pairs]})
-    refuse_seen(manifest, tested, dataset)
-    return evaluate(network_denoiser(model), pairs)
+    known = seen(manifest, tested, dataset)
+    unseen = [pair for pair, is_known in zip(pairs, known, strict=True) if not is_known]
+    if not unseen:
+        raise CaseStudyError(
+            f"{dataset}: {model.name} was trained on all {len(pairs)} pairs to test on."
+        )
+    if len(unseen) < len(pairs):
+        print(f"{len(pairs) - len(unseen)} pairs are left out: {model.name} was trained on them.")
+    return evaluate(network_denoiser(model), unseen)
 
 
 def evaluate(denoiser: Denoiser, pairs: Sequence[Pair]) -> pd.DataFrame:
     """Denoise whole images, round the result to 8 bits, and compare it with the clean ones.
 
     As benchmarks of PolyU do: PSNR and SSIM per 8-bit RGB image. Images of more than `WHOLE`
-    pixels are scored on squares of 512x512 that cover them, each square a row.
+    pixels, both sides of at least `SQUARE`, are scored on squares that cover them, each a row.
 
     Parameters
     ----------
@@ -68,6 +77,11 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair]) -> pd.DataFrame:
         One row per image or square: image, scene, camera, iso, part (number of the square),
         noisy_psnr_db, psnr_db, gain_db, noisy_ssim, ssim. Where the noisy image equals the
         clean one, noisy_psnr_db is infinite and gain_db missing.
+
+    Raises
+    ------
+    CaseStudyError
+        If an image cannot be read or is smaller than SSIM's window; the message names it.
     """
     rows = []
     for pair in tqdm(pairs, desc="evaluating", unit="image", leave=False, disable=None):
@@ -129,6 +143,10 @@ def _parts(pair: Pair) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield noisy and clean image, float32 in [0, 1], whole or in squares."""
     noisy, clean = (image / np.float32(255) for image in pair.load())
     height, width = noisy.shape[:2]
+    if min(height, width) < SSIM_WINDOW:
+        raise CaseStudyError(
+            f"{pair} is {width}x{height} pixels; SSIM needs {SSIM_WINDOW}. Remove the pair."
+        )
     if height * width <= WHOLE or min(height, width) < SQUARE:
         yield noisy, clean
         return

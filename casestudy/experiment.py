@@ -105,7 +105,7 @@ def open_experiment(
     run_folder : str
         Folder for scores and models; "" means `reports/<dataset>` in the project.
     seed : int
-        Decides the split.
+        Decides the split, where the dataset does not.
     split_by : {"scene", "image"}
         See `casestudy.patches.split_pairs`.
     protocol, patch_size
@@ -119,7 +119,8 @@ def open_experiment(
     Returns
     -------
     Experiment
-        The test split holds 20 % of the scenes (or pairs); 10 % of the others validate.
+        Split as the dataset says, else 20 % of the scenes (or pairs) to test and 10 % of the
+        others to validate; see `casestudy.patches.split_pairs`.
 
     Raises
     ------

@@ -1,6 +1,8 @@
 """Make a trained network part of the package: half-size weights, scores and a model card."""
 
 import json
+import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,7 +25,6 @@ from casestudy.trained import load_training, read_manifest
 DATASETS = {
     "polyu": "PolyU crops of held-out scenes, real noise",
     "sample": "test scenes of `sample`, simulated noise",
-    "bsds500": "BSDS500 test photographs, simulated noise of random cameras",
     "bsds500-clean": "BSDS500 test photographs without noise",
 }
 RECIPE = "released"
@@ -38,7 +39,7 @@ TITLES = {
 
 
 def release(network: str, folder: Path) -> None:
-    """Write the released files of a network from a finished training.
+    """Write the released files of a network from a finished training; all of them, or none.
 
     Parameters
     ----------
@@ -50,25 +51,30 @@ def release(network: str, folder: Path) -> None:
     Raises
     ------
     CaseStudyError
-        If there is no such training; if 16 bits cost more than `LARGEST_LOSS` on the recipe's
-        validation patches; if it was trained on what it is scored on.
+        If there is no such network or training, or it was trained on other data than the
+        recipe's; if 16 bits cost more than `LARGEST_LOSS` on the recipe's validation patches.
     """
+    if network not in released.NETWORKS:
+        known = ", ".join(released.NETWORKS)
+        raise CaseStudyError(f"{network!r} is not among the released networks: {known}.")
     model = models.build(network)
     load_training(model, folder)
     manifest = read_manifest(model, folder)
-    weights = released.FOLDER / f"{network}.safetensors"
-    manifest["dB lost by 16 bits"] = _halve(model, weights)
-    manifest["weights sha256"] = provenance.hash_file(weights)
-    scores = {dataset: evaluate_network(model, manifest, dataset) for dataset in DATASETS}
-    history = pd.read_csv(folder / f"{network}.history.csv")
-    for suffix, text in (
-        (".json", json.dumps(manifest, indent=2) + "\n"),
-        (".history.csv", history.to_csv(index=False)),
-        (".md", card(network, manifest, scores)),
-    ):
-        with written_whole(released.FOLDER / f"{network}{suffix}") as temporary:
-            temporary.write_text(text)
-    _write_checksums()
+    if "simulated" not in manifest["data"]:
+        raise CaseStudyError(f"{folder}: {network} was not trained by a recipe. Use --recipe.")
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch)
+        weights = made / f"{network}.safetensors"
+        manifest["dB lost by 16 bits"] = _halve(model, weights)
+        manifest["weights sha256"] = provenance.hash_file(weights)
+        scores = {name: evaluate_network(model, manifest, name) for name in DATASETS}
+        (made / f"{network}.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        (made / f"{network}.md").write_text(card(network, manifest, scores))
+        shutil.copy(folder / f"{network}.history.csv", made)
+        for path in made.iterdir():
+            with written_whole(released.FOLDER / path.name) as temporary:
+                shutil.copy(path, temporary)
+    _write_checksums(network)
 
 
 def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFrame]) -> str:
@@ -98,7 +104,7 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
         cameras=summarize(scores["polyu"], ["camera"]),
         validation_scenes=sorted(polyu.VALIDATION_SCENES),
         test_scenes=sorted(polyu.TEST_SCENES),
-        recipe=RECIPE,
+        command=_command(network, manifest["identity"]),
         date=time.strftime("%Y-%m-%d"),
         machine=provenance.machine(),
     )
@@ -125,13 +131,31 @@ def _mean_psnr(model: keras.Model, patches: Patches) -> float:
     return float(np.mean(results))
 
 
-def _write_checksums() -> None:
-    files = sorted(
-        path
-        for path in released.FOLDER.iterdir()
-        if path.is_file() and path.name != released.SUMS and not path.name.startswith(".")
-    )
-    with written_whole(released.FOLDER / released.SUMS) as temporary:
-        temporary.write_text(
-            "".join(f"{provenance.hash_file(path)}  {path.name}\n" for path in files)
-        )
+def _write_checksums(network: str) -> None:
+    """List the network's files anew; the lines of other networks stay."""
+    path = released.FOLDER / released.SUMS
+    sums = released.read_checksums() if path.exists() else {}
+    for suffix in released.SUFFIXES:
+        file = released.FOLDER / f"{network}{suffix}"
+        sums[file.name] = provenance.hash_file(file)
+    with written_whole(path) as temporary:
+        temporary.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
+
+
+def _command(network: str, identity: dict[str, object]) -> str:
+    """Return the command that trains like this, with every setting that is not the recipe's."""
+    usual = {"schedule": "cosine", "clip_norm": 0.0, "seed": 0, "max_minutes": 0.0}
+    usual |= recipes.recipe(RECIPE, network)
+    actual = identity | {"bfloat16": identity["precision"] == "mixed_bfloat16"}
+    words = [f"casestudy train {network} --recipe {RECIPE}"]
+    for name, value in usual.items():
+        option = name.replace("_", "-")
+        if actual[name] != value and isinstance(value, bool):
+            words.append(f"--{option}" if actual[name] else f"--no-{option}")
+        elif actual[name] != value:
+            words.append(
+                f"--{option} {actual[name]:g}"
+                if isinstance(value, float)
+                else f"--{option} {actual[name]}"
+            )
+    return " ".join(words)

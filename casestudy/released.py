@@ -14,6 +14,7 @@ from casestudy.errors import CaseStudyError
 
 FOLDER = Path(__file__).parent / "models" / "released"
 SUMS = "SHA256SUMS"
+SUFFIXES = (".safetensors", ".history.csv", ".json", ".md")
 NETWORKS = ("autoencoder", "cbdnet", "pridnet-half", "ridnet")
 
 
@@ -24,8 +25,8 @@ def released_file(network: str, suffix: str) -> Path:
     ----------
     network : str
         A name in `NETWORKS`.
-    suffix : {".safetensors", ".history.csv", ".json", ".md"}
-        Weights, training history, manifest or model card.
+    suffix : str
+        One of `SUFFIXES`: weights, training history, manifest or model card.
 
     Raises
     ------
@@ -40,7 +41,7 @@ def released_file(network: str, suffix: str) -> Path:
     path = FOLDER / f"{network}{suffix}"
     if not path.is_file():
         raise _damaged(path, "is missing")
-    if provenance.hash_file(path) != _checksums().get(path.name):
+    if provenance.hash_file(path) != read_checksums().get(path.name):
         raise _damaged(path, "is not what was released (its SHA-256 differs)")
     return path
 
@@ -55,7 +56,8 @@ def read_manifest(network: str) -> dict[str, object]:
     return json.loads(released_file(network, ".json").read_text())
 
 
-def _checksums() -> dict[str, str]:
+def read_checksums() -> dict[str, str]:
+    """Return the SHA-256 of every released file by its name."""
     path = FOLDER / SUMS
     try:
         lines = path.read_text().splitlines()

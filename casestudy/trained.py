@@ -71,7 +71,19 @@ def load_released(name: str, experiment: Experiment) -> keras.Model:
 
 
 def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> None:
-    """Raise CaseStudyError if a network was trained, or chosen, on what is tested.
+    """Raise CaseStudyError if a network has seen what is tested; for parameters see `seen`."""
+    known = tested[seen(manifest, tested, dataset)]
+    if len(known):
+        raise CaseStudyError(
+            f"{manifest['identity']['network']} was trained on {known['image'].nunique()} of the "
+            f"images that are tested here, or on their scenes: such as {known['image'].iloc[0]}. "
+            "Use the same seed, split_by and max_pairs as in its training; for a released "
+            "network, split_by=scene."
+        )
+
+
+def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.Series:
+    """Tell on which images a network was trained, or its best epoch chosen.
 
     Images are compared; and scenes, where it was trained on other files of the same photographs,
     as PolyU's frames are of PolyU's crops.
@@ -84,21 +96,24 @@ def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str)
         With columns image and scene.
     dataset : str
         Of the tested images.
+
+    Returns
+    -------
+    Series of bool
+        For each row of `tested`.
     """
-    family = dataset.split("-")[0]
+    known = pd.Series(False, tested.index)
     for data in manifest["data"].values():
-        names = data["dataset"].split(", ")
-        seen = set()
+        names = [data["dataset"], *data["dataset"].split(", ")]
         if dataset in names:
-            seen = set(tested["image"]) & set(data["images"])
-        elif dataset in DATASETS and family in {name.split("-")[0] for name in names}:
-            seen = set(tested["scene"]) & set(data["scenes"])
-        if seen:
-            raise CaseStudyError(
-                f"{manifest['identity']['network']} was trained on {len(seen)} of the images or "
-                f"scenes that are tested here, such as {min(seen)}. Use the same seed, split_by "
-                "and max_pairs as in its training; for a released network, split_by=scene."
-            )
+            known |= tested["image"].isin(data["images"])
+        elif dataset in DATASETS and _family(dataset) in map(_family, names):
+            known |= tested["scene"].isin(data["scenes"])
+    return known
+
+
+def _family(dataset: str) -> str:
+    return dataset.split("-")[0]
 
 
 def effort(model: keras.Model, folder: Path, article_epochs: int) -> str:

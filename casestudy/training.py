@@ -2,7 +2,8 @@
 
 The state of a training is written every so many steps into one checked file, and what is random
 in a batch depends on its position alone. Started again with the same arguments, a training goes
-on from there and ends, on a CPU, with the very weights that it would have had.
+on from there and ends, on a CPU, with the very weights that it would have had;
+with a limit of time, which depends on the clock, only nearly so.
 """
 
 import hashlib
@@ -50,7 +51,7 @@ class Progress:
     best_psnr_db : float
         Best validation PSNR so far.
     history : list of dict
-        One row per completed epoch.
+        One row per epoch that was ended.
     """
 
     epoch: int = 0
@@ -219,7 +220,7 @@ class Training:
         self.model, self.data, self.settings, self.folder = model, data, settings, folder
         self.progress = Progress()
         self.commit = provenance.commit()  # now, since files may change while it trains
-        self.part_began: float | None = None  # by the clock, while batches are trained
+        self.last_tick = 0.0
         # What must be the same for a training to go on.
         self.identity = (
             settings
@@ -240,7 +241,11 @@ class Training:
             return self._load_finished()
         self._prepare(devices)
         self._go_on_from_checkpoint()
-        while self.progress.epoch < self.settings["epochs"] and not self.is_time_over():
+        self._tick()
+        # A training that was killed when its time was over has an epoch to end.
+        while self.progress.step or (
+            self.progress.epoch < self.settings["epochs"] and not self.is_time_over()
+        ):
             self._train_epoch()
             self._end_epoch(tensorboard)
         return self._finish()
@@ -292,25 +297,27 @@ class Training:
         self.optimizer.build(self.trained.trainable_variables)
 
     def rate(self, steps: int) -> float:
-        """Return the learning rate after so many steps, and the time that it took."""
-        settings = self.settings
-        highest, warmup = settings["learning_rate"], settings["warmup_steps"]
-        if settings["schedule"] == "constant":
+        """Return the learning rate after so many steps and the time spent so far."""
+        highest, warmup = self.settings["learning_rate"], self.settings["warmup_steps"]
+        if self.settings["schedule"] == "constant":
             return highest
-        if steps < warmup:
-            return highest * steps / warmup
-        in_all = settings["epochs"] * len(self.batches)
-        done = max((steps - warmup) / max(in_all - warmup, 1), self._time_share())
-        return highest / 2 * (1 + math.cos(math.pi * min(done, 1)))
+        in_all = self.settings["epochs"] * len(self.batches)
+        done = max((steps - warmup) / max(in_all - warmup, 1), self._time_share(), 0)
+        falling = highest / 2 * (1 + math.cos(math.pi * min(done, 1)))
+        return min(falling, highest * steps / warmup) if warmup else falling
 
     def _time_share(self) -> float:
         """Return the share of `max_minutes` that is over; 0 without such a limit."""
         if not self.settings["max_minutes"]:
             return 0.0
         seconds = sum(row["seconds"] for row in self.progress.history) + self.progress.seconds
-        if self.part_began:
-            seconds += time.perf_counter() - self.part_began
+        seconds += time.perf_counter() - self.last_tick
         return seconds / 60 / self.settings["max_minutes"]
+
+    def _tick(self) -> float:
+        """Return the seconds since the last tick."""
+        last, self.last_tick = self.last_tick, time.perf_counter()
+        return self.last_tick - last
 
     def is_time_over(self) -> bool:
         """Return whether `max_minutes` are over."""
@@ -332,14 +339,12 @@ class Training:
             while progress.step < steps and not self.is_time_over():
                 done = progress.epoch * steps + progress.step
                 part = self.batches.part(progress.epoch, progress.step, between - done % between)
-                self.part_began = time.perf_counter()
                 try:
                     watch = _Watch(self, bar, done)
                     history = self.trained.fit(part, shuffle=False, verbose=0, callbacks=[watch])
                 except FloatingPointError as error:
                     raise self._diverged(f"{error} of epoch {progress.epoch + 1}") from None
-                progress.seconds += time.perf_counter() - self.part_began
-                self.part_began = None
+                progress.seconds += self._tick()
                 progress.loss_sum += history.history["loss"][0] * watch.steps
                 progress.step += watch.steps
                 if progress.step < steps:
@@ -348,7 +353,6 @@ class Training:
     def _end_epoch(self, tensorboard: bool) -> None:
         """Validate, and keep the weights if they are the best so far."""
         progress = self.progress
-        began = time.perf_counter()
         self._arrays()  # a ReLU can hide weights that are not finite from the validation
         validation = self.trained.evaluate(self.validation, verbose=0, return_dict=True)
         val_psnr_db = next(v for name, v in validation.items() if name.endswith("psnr_db"))
@@ -360,7 +364,7 @@ class Training:
             "val_loss": float(validation["loss"]),
             "val_psnr_db": float(val_psnr_db),
             "learning_rate": float(self.optimizer.learning_rate),
-            "seconds": progress.seconds + time.perf_counter() - began,
+            "seconds": progress.seconds + self._tick(),
         }
         if row["val_psnr_db"] > progress.best_psnr_db:
             progress.best_psnr_db = row["val_psnr_db"]
@@ -463,7 +467,8 @@ class Training:
         return load_training(self.model, self.folder)
 
     def _refuse_other(self, identity: dict[str, object], file: Path) -> None:
-        changed = [name for name, value in self.identity.items() if identity.get(name) != value]
+        names = self.identity | identity
+        changed = [name for name in names if identity.get(name) != self.identity.get(name)]
         if changed == ["first weights"]:
             raise CaseStudyError(
                 f"{file} belongs to a training from other first weights. A training starts from, "
@@ -472,7 +477,7 @@ class Training:
             )
         if changed:
             changes = "; ".join(
-                f"{name} was {identity.get(name)!r} and is now {self.identity[name]!r}"
+                f"{name} was {identity.get(name)!r} and is now {self.identity.get(name)!r}"
                 for name in changed
             )
             raise CaseStudyError(

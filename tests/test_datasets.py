@@ -473,7 +473,14 @@ def test_present_benchmark_is_not_fetched(server):
 def test_availability_survives_absence(tmp_path, monkeypatch):
     monkeypatch.setenv("CASESTUDY_DATA", str(tmp_path))
     table = fetch.availability().set_index("dataset")
-    assert table.index.tolist() == ["sample", "polyu", "polyu-frames", "folder:PATH"]
+    assert table.index.tolist() == [
+        "sample",
+        "polyu",
+        "polyu-frames",
+        "bsds500",
+        "bsds500-clean",
+        "folder:PATH",
+    ]
     assert table.loc["sample", "pairs"] > 0
     assert table.loc["polyu", "pairs"] == table.loc["polyu-frames", "pairs"] == 0
     assert "data fetch polyu" in table.loc["polyu", "get"]

@@ -6,7 +6,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
-from casestudy.evaluation import describe, evaluate, summarize
+from casestudy.evaluation import describe, evaluate, evaluate_network, summarize
+from casestudy.models import build
 from casestudy.trained import refuse_seen
 
 
@@ -69,6 +70,28 @@ def test_means_are_told_by_camera_and_iso_where_known():
     assert "simulated Nexus 6" in text and "3200" in text
 
 
+def test_images_that_a_network_was_trained_on_are_left_out(pair_folder, capsys):
+    name = f"folder:{pair_folder}"
+    images = [pair.id for pair in load_pairs(name)]
+    model = build("autoencoder", 0, filters=4)
+    data = {"dataset": name, "images": images[:7], "scenes": images[:7]}
+    manifest = {"identity": {"network": "autoencoder"}, "data": {"training": data}}
+    scores = evaluate_network(model, manifest, name)
+    assert scores["image"].tolist() == images[7:]
+    assert "7 pairs are left out" in capsys.readouterr().out
+    data["images"] = images
+    with pytest.raises(CaseStudyError, match="all 10 pairs"):
+        evaluate_network(model, manifest, name)
+
+
+def test_an_image_smaller_than_the_window_of_ssim_is_named(tmp_path):
+    for part in ("noisy", "clean"):
+        (tmp_path / part).mkdir()
+        Image.new("RGB", (40, 10)).save(tmp_path / part / "tiny.png")
+    with pytest.raises(CaseStudyError, match=r"tiny\.png is 40x10"):
+        evaluate(half_way, load_pairs(f"folder:{tmp_path}"))
+
+
 class TestSeenImages:
     def manifest(self, dataset, images, scenes):
         training = {"dataset": dataset, "images": images, "scenes": scenes}
@@ -78,12 +101,12 @@ class TestSeenImages:
 
     def test_images_of_the_same_dataset(self):
         refuse_seen(self.manifest("polyu", ["a_2"], ["a"]), self.tested, "polyu")
-        with pytest.raises(CaseStudyError, match=r"1 of the images.*a_1"):
+        with pytest.raises(CaseStudyError, match=r"trained on 1 of the images.*a_1"):
             refuse_seen(self.manifest("polyu", ["a_1"], ["a"]), self.tested, "polyu")
 
     def test_scenes_of_other_files_of_the_same_photographs(self):
         refuse_seen(self.manifest("polyu-frames", ["c"], ["c"]), self.tested, "polyu")
-        with pytest.raises(CaseStudyError, match="such as b"):
+        with pytest.raises(CaseStudyError, match="such as b_1"):
             refuse_seen(self.manifest("polyu-frames, bsds500", ["c"], ["b"]), self.tested, "polyu")
 
     def test_other_photographs_may_be_called_alike(self):

@@ -156,7 +156,9 @@ def test_tensorflow_and_jax_give_the_same_output(tmp_path):
 
 class TestBadInput:
     def test_an_unknown_network_is_told_the_known_ones(self):
-        with pytest.raises(CaseStudyError, match="autoencoder, cbdnet, pridnet, ridnet"):
+        with pytest.raises(
+            CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, ridnet"
+        ):
             build("ridnett")
 
     @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
 """What released networks are trained on, and that it holds nothing of what they are tested on."""
 
+import json
+
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from casestudy import released
+from casestudy.cli import app
 from casestudy.datasets import load_pairs, origins, polyu
 from casestudy.datasets.images import read_image
 from casestudy.errors import CaseStudyError
@@ -96,3 +100,19 @@ def test_patches_are_cut_at_native_resolution(data):
 @needs_all
 def test_validation_has_as_much_real_as_simulated_noise(data):
     assert data.validation.table["camera"].eq("random simulated").mean() == 0.5
+
+
+@needs_all
+def test_the_command_trains_by_the_recipe_but_for_what_is_given(tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr("casestudy.paths.project_root", lambda: tmp_path)
+    command = "train autoencoder --recipe released --filters 4 --batch-size 2 --max-minutes 0.02"
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "reports" / "released" / "models"
+    manifest = json.loads((folder / "autoencoder.json").read_text())
+    expected = recipe("released", "autoencoder") | {"batch_size": 2, "max_minutes": 0.02}
+    assert expected.pop("bfloat16") == (manifest["identity"]["precision"] == "mixed_bfloat16")
+    assert {name: manifest["identity"][name] for name in expected} == expected
+    assert manifest["data"]["simulated"]["dataset"] == "bsds500-clean"

@@ -481,3 +481,10 @@ def test_links_to_notebooks_lead_to_their_pages(place):
     place.add("01_look", "from IPython.display import Markdown\nMarkdown('[next](02_wait.ipynb)')")
     place.report()
     assert place.page("01_look.html").select_one("a[href='02_wait.html']").text == "next"
+
+
+def test_links_to_files_of_the_project_hold_from_a_runs_folder(place):
+    """From notebooks/ it is one folder up to the project, from reports/RUN/ two."""
+    place.add("01_look", "from IPython.display import Markdown\nMarkdown('[card](../a/card.md)')")
+    place.report()
+    assert place.page("01_look.html").select_one("a[href='../../a/card.md']").text == "card"

@@ -227,7 +227,7 @@ class TestRefusals:
         history = train_or_load(model, opened(0), "train", 1, batch_size=8)
         again = train_or_load(build("autoencoder", filters=4), opened(0), "run", 5)
         pd.testing.assert_frame_equal(history, again)
-        with pytest.raises(CaseStudyError, match="that are tested here, such as scene"):
+        with pytest.raises(CaseStudyError, match=r"tested here.* such as scene"):
             train_or_load(model, opened(1), "run", 1)
 
     def test_loading_what_was_never_finished(self, tmp_path):
@@ -348,6 +348,23 @@ class TestTimeBudget:
                 trained(patches, tmp_path, 1000, max_minutes=1)
         _, history = trained(patches, tmp_path, 1000, max_minutes=1)
         assert history["seconds"].sum() == pytest.approx(60, abs=4)
+
+    def test_a_kill_after_the_time_is_over_loses_nothing(self, patches, tmp_path, monkeypatch):
+        """Between the last step and the validation, in the first epoch."""
+
+        def killed(*_, **__):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(keras.Model, "evaluate", killed)
+            with pytest.raises(KeyboardInterrupt):
+                trained(patches, tmp_path, 1000, max_minutes=0.1)
+        _, history = trained(patches, tmp_path, 1000, max_minutes=0.1)
+        assert len(history) == 1 and (tmp_path / "autoencoder.safetensors").is_file()
+
+    def test_a_warm_up_longer_than_the_time_ends_low_as_well(self, patches, tmp_path):
+        _, history = trained(patches, tmp_path, 1000, max_minutes=0.5, warmup_steps=20)
+        assert history["learning_rate"].iloc[-1] < 0.1 * 1e-3
 
 
 class TestDivergence:

@@ -178,13 +178,16 @@ def _config() -> Config:
 def _standing_alone(html: str) -> str:
     """Make a page whole without a network and without notebooks beside it.
 
-    What a browser would fetch from elsewhere is dropped; links to notebooks lead to their pages.
+    What a browser would fetch from elsewhere is dropped. Links to notebooks lead to their pages;
+    links to other files of the project are those of a run's folder in `reports/`.
     """
     soup = BeautifulSoup(html, "html.parser")
     for element in soup.select("link, iframe, script[src], [src^='http'], [src^='//']"):
         element.decompose()
     for link in soup.select("a[href$='.ipynb']"):
         link["href"] = link["href"].removesuffix(".ipynb") + ".html"
+    for link in soup.select("a[href^='../']"):
+        link["href"] = f"../{link['href']}"  # reports/RUN lies one folder deeper than notebooks
     return str(soup)
 
 
