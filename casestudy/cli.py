@@ -88,9 +88,7 @@ def train(
     crop_size: Annotated[
         int, typer.Option(help="Side of random squares of the patches, in pixels; 0: whole.")
     ] = 64,
-    loss: Annotated[
-        str, typer.Option(help="mse, mae, psnr, or cbdnet for its paper's loss.")
-    ] = "mse",
+    loss: Annotated[str, typer.Option(help="mse, mae, or cbdnet for its paper's loss.")] = "mse",
     learning_rate: Annotated[float, typer.Option(help="The highest.")] = 1e-3,
     schedule: Annotated[str, typer.Option(help="cosine or constant.")] = "cosine",
     warmup_steps: Annotated[int, typer.Option(help="Steps of rising learning rate.")] = 0,

@@ -1,4 +1,4 @@
-"""PSNR as a loss and as a metric, and CBDNet's loss on the noise level map.
+"""CBDNet's loss on the noise level map, and PSNR as a metric of training.
 
 Guo et al., "Toward Convolutional Blind Denoising of Real Photographs", CVPR 2019,
 arXiv:1807.04686, sections 3.2 and 3.3.
@@ -8,8 +8,6 @@ from keras import ops
 
 ALPHA = 0.3  # weight of over-estimating noise; under-estimating weighs 1 - ALPHA
 ASYMMETRIC_WEIGHT, SMOOTHNESS_WEIGHT = 0.5, 0.05
-
-LEAST_ERROR = 1e-5  # mean squared error of 50 dB, below which `psnr_loss` hardly rewards more
 
 
 def asymmetric_loss(level_map, estimate):
@@ -79,22 +77,3 @@ def psnr_db(clean, denoised):
     """
     error = ops.mean(ops.square(ops.clip(denoised, 0, 1) - clean), axis=(1, 2, 3))
     return -10 * ops.log10(ops.maximum(error, 1e-10))
-
-
-def psnr_loss(clean, denoised):
-    """Return minus the PSNR of each image in nepers of the squared error: ln(MSE + LEAST_ERROR).
-
-    Chen et al., "Simple Baselines for Image Restoration" (NAFNet), ECCV 2022, arXiv:2204.04676,
-    with a larger constant. Its gradient is that of the squared error divided by each image's own
-    error, so that weak noise counts as much as strong noise, as it does in a mean PSNR.
-
-    Parameters
-    ----------
-    clean, denoised : tensor, shape (N, H, W, 3), float
-
-    Returns
-    -------
-    tensor, shape (N,)
-    """
-    error = ops.mean(ops.square(denoised - clean), axis=(1, 2, 3))
-    return ops.log(error + LEAST_ERROR)

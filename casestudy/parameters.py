@@ -57,7 +57,7 @@ class Parameters(BaseModel):
     epochs: int = Field(15, ge=1, le=10_000)
     batch_size: int = Field(32, ge=1, le=1024)
     crop_size: int = Field(0, ge=0, multiple_of=16)
-    loss: Literal["mse", "mae", "psnr", "cbdnet"] = "mse"
+    loss: Literal["mse", "mae", "cbdnet", "cbdnet-mae"] = "mse"
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = Field(0, ge=0)
@@ -68,10 +68,10 @@ class Parameters(BaseModel):
 
     @model_validator(mode="after")
     def _levels_are_known(self) -> "Parameters":
-        if self.loss == "cbdnet" and self.protocol == "article":
+        if self.loss.startswith("cbdnet") and self.protocol == "article":
             raise ValueError(
-                "loss=cbdnet needs the noise's level, which protocol=article changes by resizing; "
-                "use loss=mse"
+                f"loss={self.loss} needs the noise's level, which protocol=article changes by "
+                "resizing; use loss=mse"
             )
         return self
 

@@ -28,7 +28,7 @@ _SHARED = {
 RECIPES = {
     "released": {
         "autoencoder": _SHARED,
-        "cbdnet": _SHARED,
+        "cbdnet": _SHARED | {"loss": "cbdnet-mae"},
         "pridnet": _SHARED,
         "pridnet-half": _SHARED,
         "ridnet": _SHARED,

@@ -27,13 +27,16 @@ from casestudy.checkpoint import delete_checkpoint, load_checkpoint, save_checkp
 from casestudy.devices import all_devices, device_names
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import Experiment
-from casestudy.losses import level_map_loss, psnr_db, psnr_loss
+from casestudy.losses import level_map_loss, psnr_db
 from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.parameters import check_parameters
 from casestudy.patches import Patches
 from casestudy.paths import written_whole
 from casestudy.trained import load_training, read_manifest, refuse_seen
+
+# The absolute error of an image is about as many times larger than the squared one.
+MAP_WEIGHT = 20
 
 
 @dataclass
@@ -104,9 +107,10 @@ def train(
     crop_size : int
         Side in pixels of the random squares of the patches that are trained on; 0 for whole
         patches. Small ones buy more steps for the same work, as far as a network looks.
-    loss : {"mse", "mae", "psnr", "cbdnet"}
-        Mean squared or absolute error of the image, or its PSNR. "cbdnet" adds CBDNet's loss on
-        the noise level map to the squared error (`casestudy.losses`).
+    loss : {"mse", "mae", "cbdnet", "cbdnet-mae"}
+        Mean squared or absolute error of the image. "cbdnet" adds CBDNet's loss on the noise
+        level map (`casestudy.losses`) to the squared error, and "cbdnet-mae", `MAP_WEIGHT` times
+        as strong, to the absolute error.
     learning_rate : float
         The highest.
     schedule : {"cosine", "constant"}
@@ -259,7 +263,7 @@ class Training:
             for left_by_a_kill in self.folder.glob(pattern):
                 shutil.rmtree(left_by_a_kill)
         settings, validation = self.settings, self.data["validation"]
-        whole_loss = settings["loss"] == "cbdnet"
+        whole_loss = settings["loss"].startswith("cbdnet")
         self.batches = PatchBatches(
             self.data["training"],
             settings["batch_size"],
@@ -288,10 +292,12 @@ class Training:
             settings["learning_rate"], global_clipnorm=settings["clip_norm"] or None
         )
         self.trained = with_level_map(self.model) if whole_loss else self.model
-        loss = psnr_loss if settings["loss"] == "psnr" else settings["loss"]
+        image_loss = "mse" if settings["loss"] == "cbdnet" else settings["loss"].split("-")[-1]
+        map_weight = MAP_WEIGHT if image_loss == "mae" else 1
         self.trained.compile(
             self.optimizer,
-            {"denoised": "mse", LEVEL_MAP: level_map_loss} if whole_loss else loss,
+            {"denoised": image_loss, LEVEL_MAP: level_map_loss} if whole_loss else image_loss,
+            loss_weights={"denoised": 1, LEVEL_MAP: map_weight} if whole_loss else None,
             metrics={"denoised": [psnr_db]} if whole_loss else [psnr_db],
         )
         self.optimizer.build(self.trained.trainable_variables)
@@ -513,8 +519,10 @@ class _Watch(keras.callbacks.Callback):
 def _refuse_unusable(
     settings: dict[str, object], model: keras.Model, train: Patches, validation: Patches
 ) -> None:
-    if settings["loss"] == "cbdnet" and model.name != "cbdnet":
-        raise CaseStudyError(f'loss="cbdnet" needs a noise level map, which {model.name} has not.')
+    if settings["loss"].startswith("cbdnet") and model.name != "cbdnet":
+        raise CaseStudyError(
+            f"loss={settings['loss']!r} needs a noise level map, which {model.name} has not."
+        )
     if not (len(train) and len(validation)):
         raise CaseStudyError(
             f"{len(train)} patches to train on and {len(validation)} to validate: both are needed."

@@ -6,7 +6,6 @@ from casestudy.losses import (
     asymmetric_loss,
     level_map_loss,
     psnr_db,
-    psnr_loss,
     total_variation,
 )
 from casestudy.metrics import psnr
@@ -55,13 +54,3 @@ def test_the_metric_is_the_psnr_of_the_clipped_image():
     denoised = clean + rng.normal(0, 0.2, clean.shape).astype(np.float32)
     expected = [psnr(c, np.clip(d, 0, 1)) for c, d in zip(clean, denoised, strict=True)]
     np.testing.assert_allclose(psnr_db(clean, denoised), expected, rtol=1e-5)
-
-
-def test_psnr_loss_falls_with_psnr_and_hardly_beyond_50_db():
-    """Per image, in nepers: 10 / ln 10 turns it into minus the PSNR in dB."""
-    clean = constant(0.5)
-    for psnr_in_db, expected in ((20, 20.0), (30, 29.96), (50, 46.99), (100, 50.0)):
-        denoised = clean + np.float32(10 ** (-psnr_in_db / 20))
-        loss = np.asarray(psnr_loss(clean, denoised))
-        assert loss.shape == (2,)
-        np.testing.assert_allclose(-10 / np.log(10) * loss, expected, atol=0.01)

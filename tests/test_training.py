@@ -167,13 +167,14 @@ class TestSettings:
 
 
 class TestCbdnetLoss:
-    def test_it_teaches_the_noise_level(self, tmp_path):
+    @pytest.mark.parametrize("loss", ["cbdnet", "cbdnet-mae"])
+    def test_it_teaches_the_noise_level(self, tmp_path, loss):
         """On captures whose noise is known, the map comes to be as strong as the noise."""
         pairs = [pair for pair in load_pairs("sample") if pair.scene == "coffee"]
         patches = cut_patches("sample", pairs, size=64).spread(24)
         untrained, model = (build("cbdnet", 0, filters=8) for _ in range(2))
         settings = {"batch_size": 8, "crop_size": 32, "learning_rate": 3e-3}
-        train(model, patches, patches.spread(4), 30, tmp_path, loss="cbdnet", **settings)
+        train(model, patches, patches.spread(4), 30, tmp_path, loss=loss, **settings)
         before, after = (
             np.abs(table["estimated"] - table["true"]).mean()
             for table in (noise_estimates(network, patches) for network in (untrained, model))
@@ -182,7 +183,7 @@ class TestCbdnetLoss:
 
     def test_only_cbdnet_has_it(self, patches, tmp_path):
         with pytest.raises(CaseStudyError, match="autoencoder has not"):
-            trained(patches, tmp_path, loss="cbdnet")
+            trained(patches, tmp_path, loss="cbdnet-mae")
 
 
 class TestRefusals:
