@@ -11,7 +11,7 @@ import numpy as np
 
 from casestudy import noise
 from casestudy.datasets.images import read_image
-from casestudy.datasets.pairs import Pair
+from casestudy.datasets.pairs import Pair, file_fingerprint
 from casestudy.datasets.simulated import SimulatedPair
 from casestudy.errors import CaseStudyError
 from casestudy.paths import data_root
@@ -39,8 +39,7 @@ class CleanPair(Pair):
         return image, image
 
     def fingerprint(self) -> str:
-        stat = self.photograph.stat()
-        return f"{self.photograph.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+        return file_fingerprint(self.photograph)
 
 
 def pairs() -> list[SimulatedPair]:

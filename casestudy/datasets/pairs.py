@@ -73,5 +73,10 @@ class FilePair(Pair):
         return noisy, clean
 
     def fingerprint(self) -> str:
-        stats = [(path, path.stat()) for path in (self.noisy_path, self.clean_path)]
-        return "|".join(f"{path.resolve()}:{s.st_size}:{s.st_mtime_ns}" for path, s in stats)
+        return f"{file_fingerprint(self.noisy_path)}|{file_fingerprint(self.clean_path)}"
+
+
+def file_fingerprint(path: Path) -> str:
+    """Return text that changes whenever a file may have changed: its place, size and time."""
+    stat = path.stat()
+    return f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"

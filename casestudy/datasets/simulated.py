@@ -11,7 +11,7 @@ import numpy as np
 
 from casestudy import noise
 from casestudy.datasets.images import read_image
-from casestudy.datasets.pairs import Pair
+from casestudy.datasets.pairs import Pair, file_fingerprint
 
 LONGEST_SIDE = 800  # px; larger photographs are halved, or two of them would outweigh the rest
 
@@ -28,7 +28,8 @@ class SimulatedPair(Pair):
         return noise.capture(read_halved(self.photograph), self.simulated_camera, self.iso, rng)
 
     def fingerprint(self) -> str:
-        return f"{self.id}|{self.simulated_camera}|{simulation_fingerprint()}"
+        camera = f"{self.id}|{self.simulated_camera}"
+        return f"{camera}|{file_fingerprint(self.photograph)}|{simulation_fingerprint()}"
 
 
 def read_halved(path: Path) -> np.ndarray:
