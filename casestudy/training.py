@@ -55,6 +55,8 @@ class Progress:
         Best validation PSNR so far.
     history : list of dict
         One row per epoch that was ended.
+    megapixels : float
+        Trained on before the optimizer started anew, see `Training._reopen`.
     """
 
     epoch: int = 0
@@ -63,6 +65,7 @@ class Progress:
     seconds: float = 0.0
     best_psnr_db: float = -math.inf
     history: list[dict[str, float]] = field(default_factory=list)
+    megapixels: float = 0.0
 
 
 def train(
@@ -124,7 +127,9 @@ def train(
         `casestudy.batches.PatchBatches`.
     max_minutes : float
         Time to train, validation included; 0 for no limit. The training ends when it is over,
-        and "cosine" falls to zero by then. What is left of the last epoch is not trained.
+        and "cosine" falls to zero by then. What is left of the last epoch is not trained. A
+        finished training goes on when it is given more time: the rate is then what it would
+        have been at that share of the whole time.
     seed : int
         Decides order, crops, flips and noise; the first weights were drawn by `build`.
     checkpoint_steps : int
@@ -241,10 +246,14 @@ class Training:
 
     def run(self, devices: int, tensorboard: bool) -> pd.DataFrame:
         """Train what is left to train, and return the history."""
-        if self._file(".json").exists():
+        finished = self._file(".json").exists()
+        if finished and not self._has_more_time():
             return self._load_finished()
         self._prepare(devices)
-        self._go_on_from_checkpoint()
+        if finished:
+            self._reopen()
+        else:
+            self._go_on_from_checkpoint()
         self._tick()
         # A training that was killed when its time was over has an epoch to end.
         while self.progress.step or (
@@ -379,6 +388,7 @@ class Training:
             epoch=progress.epoch + 1,
             best_psnr_db=progress.best_psnr_db,
             history=[*progress.history, row],
+            megapixels=progress.megapixels,
         )
         with written_whole(self._file(".history.csv")) as temporary:
             pd.DataFrame(self.progress.history).to_csv(temporary, index=False)
@@ -465,7 +475,28 @@ class Training:
     def _megapixels(self) -> float:
         """Return how much was trained on, each patch counted as often as it was shown."""
         patches = int(self.optimizer.iterations) * self.batches.batch_size
-        return patches * self.batches.crop_size**2 / 1e6
+        return self.progress.megapixels + patches * self.batches.crop_size**2 / 1e6
+
+    def _has_more_time(self) -> bool:
+        """Return whether this is a finished training but for a higher `max_minutes`."""
+        before = read_manifest(self.model, self.folder)["identity"]
+        minutes = before.get("max_minutes", 0)
+        same = before | {"max_minutes": 0} == self.identity | {"max_minutes": 0}
+        return same and 0 < minutes < self.settings["max_minutes"]
+
+    def _reopen(self) -> None:
+        """Go on after the end of a training, from its last weights and with a new optimizer."""
+        manifest = read_manifest(self.model, self.folder)
+        load_weights(self.model, self._file(".last.safetensors"))
+        history = pd.read_csv(self._file(".history.csv"))
+        self.progress = Progress(
+            epoch=len(history),
+            best_psnr_db=float(history["val_psnr_db"].max()),
+            history=history.to_dict("records"),
+            megapixels=manifest["megapixels"],
+        )
+        self._save_checkpoint()
+        self._file(".json").unlink()
 
     def _load_finished(self) -> pd.DataFrame:
         manifest = read_manifest(self.model, self.folder)

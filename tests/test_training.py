@@ -350,6 +350,22 @@ class TestTimeBudget:
         _, history = trained(patches, tmp_path, 1000, max_minutes=1)
         assert history["seconds"].sum() == pytest.approx(60, abs=4)
 
+    def test_a_finished_training_goes_on_when_given_more_time(self, patches, tmp_path):
+        _, first = trained(patches, tmp_path, 1000, max_minutes=2)
+        before = json.loads((tmp_path / "autoencoder.json").read_text())
+        _, history = trained(patches, tmp_path, 1000, max_minutes=4)
+        pd.testing.assert_frame_equal(history.head(len(first)), first)
+        assert history["epoch"].tolist() == list(range(1, len(history) + 1))
+        assert history["seconds"].sum() == pytest.approx(240, abs=8)
+        # At half of the time the cosine has fallen to a half, not to zero.
+        assert first["learning_rate"].iloc[-1] < 0.1e-3
+        assert 0.3e-3 < history["learning_rate"].iloc[len(first)] <= 0.5e-3
+        after = json.loads((tmp_path / "autoencoder.json").read_text())
+        assert 1.5 * before["megapixels"] < after["megapixels"] < 3 * before["megapixels"]
+        assert history["val_psnr_db"].max() == after["best"]["val_psnr_db"]
+        with pytest.raises(CaseStudyError, match=r"max_minutes was 4\.0 and is now 2\.0"):
+            trained(patches, tmp_path, 1000, max_minutes=2)
+
     def test_a_kill_after_the_time_is_over_loses_nothing(self, patches, tmp_path, monkeypatch):
         """Between the last step and the validation, in the first epoch."""
 
