@@ -378,7 +378,7 @@ class Training:
             "loss": progress.loss_sum / progress.step,
             "val_loss": float(validation["loss"]),
             "val_psnr_db": float(val_psnr_db),
-            "learning_rate": float(self.optimizer.learning_rate),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.optimizer.learning_rate)),
             "seconds": progress.seconds + self._tick(),
         }
         if row["val_psnr_db"] > progress.best_psnr_db:
@@ -474,7 +474,8 @@ class Training:
 
     def _megapixels(self) -> float:
         """Return how much was trained on, each patch counted as often as it was shown."""
-        patches = int(self.optimizer.iterations) * self.batches.batch_size
+        steps = int(keras.ops.convert_to_numpy(self.optimizer.iterations))
+        patches = steps * self.batches.batch_size
         return self.progress.megapixels + patches * self.batches.crop_size**2 / 1e6
 
     def _has_more_time(self) -> bool:
