@@ -89,6 +89,9 @@ def train(
         int, typer.Option(help="Side of random squares of the patches, in pixels; 0: whole.")
     ] = 64,
     loss: Annotated[str, typer.Option(help="mse, mae, or cbdnet for its paper's loss.")] = "mse",
+    optimizer: Annotated[
+        str, typer.Option(help="adam, or muon, which needs fewer steps.")
+    ] = "adam",
     learning_rate: Annotated[float, typer.Option(help="The highest.")] = 1e-3,
     schedule: Annotated[str, typer.Option(help="cosine or constant.")] = "cosine",
     warmup_steps: Annotated[int, typer.Option(help="Steps of rising learning rate.")] = 0,
@@ -134,6 +137,7 @@ def train(
         "batch_size": batch_size,
         "crop_size": crop_size,
         "loss": loss,
+        "optimizer": optimizer,
         "learning_rate": learning_rate,
         "schedule": schedule,
         "warmup_steps": warmup_steps,

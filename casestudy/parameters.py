@@ -58,6 +58,7 @@ class Parameters(BaseModel):
     batch_size: int = Field(32, ge=1, le=1024)
     crop_size: int = Field(0, ge=0, multiple_of=16)
     loss: Literal["mse", "mae", "cbdnet", "cbdnet-mae"] = "mse"
+    optimizer: Literal["adam", "muon"] = "adam"
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = Field(0, ge=0)

@@ -23,6 +23,7 @@ from casestudy.paths import cache_root, written_whole
 
 # raw uint8, shape (number of patches, size, size, 3); NumPy's own format wants the number first
 NOISY, CLEAN = "noisy.uint8", "clean.uint8"
+DIGEST = "patches.sha256"  # of the pixels, noisy and clean by turns
 
 PARTS = ("train", "validation", "test")
 
@@ -141,6 +142,11 @@ class Patches:
         stored = np.memmap(self.folder / name, np.uint8, mode="r")
         return stored.reshape(-1, self.size, self.size, 3)
 
+    def digest(self) -> str:
+        """Return a hash of the pixels and of the selection, wherever the photographs lie."""
+        pixels = (self.folder / DIGEST).read_text()
+        return hashlib.sha256(pixels.encode() + self.rows.astype("<i8").tobytes()).hexdigest()
+
     def take(self, chosen: np.ndarray) -> "Patches":
         """Return the selection of the patches at these positions."""
         table = self.table.iloc[chosen].reset_index(drop=True)
@@ -203,7 +209,7 @@ def cut_patches(
 def _build(folder: Path, dataset: str, pairs: Sequence[Pair], size: int, protocol: str) -> None:
     """Write the patches and their table, holding one pair in memory at a time."""
     folder.mkdir()
-    rows = []
+    rows, digest = [], hashlib.sha256()
     with (folder / NOISY).open("wb") as noisy_file, (folder / CLEAN).open("wb") as clean_file:
         for pair in tqdm(pairs, desc=f"cutting {dataset} into patches", unit="pair", leave=False):
             noisy, clean = pair.load()
@@ -211,8 +217,11 @@ def _build(folder: Path, dataset: str, pairs: Sequence[Pair], size: int, protoco
                 noisy, clean = (_resized(image) for image in (noisy, clean))
             for number, (top, left) in enumerate(corners(noisy.shape[:2], size, str(pair))):
                 for image, file in ((noisy, noisy_file), (clean, clean_file)):
-                    file.write(image[top : top + size, left : left + size].tobytes())
+                    pixels = image[top : top + size, left : left + size].tobytes()
+                    file.write(pixels)
+                    digest.update(pixels)
                 rows.append((dataset, pair.id, pair.scene, pair.camera, pair.iso, number))
+    (folder / DIGEST).write_text(digest.hexdigest())
     columns = ["dataset", "image", "scene", "camera", "iso", "patch"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "patches.csv", index=False)
 

@@ -18,6 +18,7 @@ _SHARED = {
     "batch_size": 4,
     "crop_size": 48,
     "loss": "mae",
+    "optimizer": "muon",
     "learning_rate": 5e-4,
     "warmup_steps": 100,
     "simulated_share": 0.5,

@@ -428,7 +428,7 @@ x = keras.layers.GaussianDropout(0.2, seed=1, name="dropout")(model.output)
 model = keras.Model(model.input, x, name="autoencoder")
 print("ready", flush=True)
 train(model, patches, patches.spread(4), 10, folder, batch_size=4, crop_size=16,
-      clip_norm=1.0, warmup_steps=5, simulated_share=0.5, checkpoint_steps=7)
+      optimizer="muon", clip_norm=1.0, warmup_steps=5, simulated_share=0.5, checkpoint_steps=7)
 """
 
 

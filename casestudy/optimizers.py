@@ -1,0 +1,42 @@
+"""Optimizers that Keras lacks for networks of convolutions."""
+
+import math
+
+import keras
+
+
+class Muon(keras.optimizers.Muon):
+    """Muon for convolutions: each step of a kernel is orthogonalised as one matrix.
+
+    A kernel's first axes are flattened to give a matrix of inputs by outputs. Its momentum is
+    replaced by the nearest matrix with equal singular values, so that rare directions learn as
+    fast as frequent ones (Jordan et al., https://kellerjordan.github.io/posts/muon/). Steps are
+    scaled to the size of Adam's (Liu et al., "Muon is scalable for LLM training", 2025,
+    arXiv:2502.16982, equation 4). Vectors, such as biases, are trained by Adam. Keras's own
+    Muon leaves all kernels of convolutions to Adam, and lets weights decay by default.
+
+    Parameters
+    ----------
+    learning_rate : float
+    global_clipnorm : float or None
+        Largest norm of all gradients together.
+    """
+
+    def __init__(self, learning_rate: float = 1e-3, global_clipnorm: float | None = None):
+        super().__init__(
+            learning_rate,
+            weight_decay=None,
+            adam_weight_decay=None,
+            global_clipnorm=global_clipnorm,
+        )
+
+    def _should_use_adamw(self, variable: keras.Variable) -> bool:
+        return len(variable.shape) < 2
+
+    def zeropower_via_newtonschulz5(self, x: object, steps: int) -> object:
+        matrix = keras.ops.reshape(x, (-1, x.shape[-1]))
+        return keras.ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape)
+
+    def lr_adjust(self, x: object) -> object:
+        longer_side = max(math.prod(x.shape[:-1]), x.shape[-1])
+        return x * (self.rms_rate * math.sqrt(longer_side))
