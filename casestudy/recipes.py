@@ -15,11 +15,11 @@ VALIDATION_PATCHES = 24  # of each
 
 _SHARED = {
     "epochs": 60,
-    "batch_size": 4,
+    "batch_size": 8,
     "crop_size": 48,
     "loss": "mae",
     "optimizer": "muon",
-    "learning_rate": 5e-4,
+    "learning_rate": 6e-4,
     "warmup_steps": 100,
     "simulated_share": 0.5,
     "bfloat16": True,
