@@ -257,6 +257,63 @@ def release(
     typer.echo(released.FOLDER / f"{model}.md")
 
 
+@app.command()
+def denoise(
+    source: Annotated[Path, typer.Argument(help="A photograph, or a folder of them.")],
+    target: Annotated[Path, typer.Argument(help="The file to write, or the folder.")],
+    model: Annotated[
+        str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")
+    ] = "ridnet",
+    tile: Annotated[
+        int,
+        typer.Option(
+            help="Pixels, a multiple of 16: what is in work at once; less needs less memory."
+        ),
+    ] = 512,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results.")] = False,
+) -> None:
+    """Denoise a photograph, or all photographs in a folder and its sub-folders.
+
+    PNG, JPEG, TIFF, WebP and BMP; bit depth, EXIF and colour profile stay. In a folder, results
+    that are there are skipped, so the same command goes on after an interruption; a photograph
+    that cannot be read is reported, the others are done, and the exit code is 1.
+
+    Example: casestudy denoise holiday/ denoised/
+    """
+    from functools import partial
+
+    from tqdm import tqdm
+
+    from casestudy.denoise_files import denoise_file, denoise_folder
+    from casestudy.inference import denoise, network_denoiser
+    from casestudy.models import load
+    from casestudy.nlm import nlm_opencv
+
+    if model == "nlm":  # it estimates the noise level of the whole image
+        work = partial(denoise, partial(nlm_opencv, strength=1.0), tile=0)
+    else:
+        work = partial(denoise, network_denoiser(load(model)), tile=tile)
+    if not source.is_dir():
+        progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)
+        photo = denoise_file(partial(work, progress=progress), source, target, overwrite)
+        for sentence in photo.conversions:
+            typer.echo(f"{source}: {sentence}", err=True)
+        typer.echo(target)
+        return
+    outcome = denoise_folder(work, source, target, overwrite)
+    for path, sentences in outcome.conversions.items():
+        typer.echo(f"{path}: {' '.join(sentences)}", err=True)
+    for path in outcome.others:
+        typer.echo(f"{path}: left out, its name is not that of a photograph.", err=True)
+    for message in outcome.failed.values():
+        typer.secho(f"Error: {message}", fg="red", err=True)
+    typer.echo(
+        f"{target}: {len(outcome.done)} denoised, {len(outcome.skipped)} were there, "
+        f"{len(outcome.failed)} failed"
+    )
+    raise typer.Exit(1 if outcome.failed else 0)
+
+
 @data_app.command("list")
 def data_list() -> None:
     """Tell which datasets are there, and how to get the others."""

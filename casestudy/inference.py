@@ -1,4 +1,7 @@
-"""Denoising with a network: images of any size, and refusals instead of pictures of garbage."""
+"""Denoising images of any size and depth, and refusals instead of pictures of garbage."""
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 import keras
 import numpy as np
@@ -6,6 +9,88 @@ import numpy as np
 from casestudy.errors import CaseStudyError
 from casestudy.metrics import Denoiser
 from casestudy.models import MULTIPLES
+
+# Side of a tile and the part that it shares with its neighbour, in pixels. Both are multiples of
+# 16, so that networks that halve the image see the same pixels together as in the whole image.
+TILE, OVERLAP = 512, 64
+
+
+def denoise(
+    denoiser: Denoiser,
+    image: np.ndarray,
+    tile: int = TILE,
+    overlap: int = OVERLAP,
+    progress: Callable[[list], Iterable] = iter,
+) -> np.ndarray:
+    """Denoise one image of any size tile by tile, as if it were done at once.
+
+    Tiles overlap. The outer quarter of an overlap, where a tile does not see far enough, is not
+    used; over the middle half one tile fades into the next. Beside the image and the result,
+    memory for one row of tiles is needed. Attention by global averages (PRIDNet, RIDNet) weighs
+    each tile by its own average, so results differ slightly from those of the whole image.
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+        Such as `network_denoiser` returns. It is called with one tile at a time: on a CPU,
+        several at once gain nothing.
+    image : ndarray, shape (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4)
+        uint8, uint16 or float in [0, 1]; grey, grey and alpha, RGB, or RGB and alpha. Grey is
+        denoised as three equal channels, whose mean is returned; alpha is passed through.
+    tile : int
+        Side of a tile in pixels, a multiple of 16; 0 for the whole image at once, which methods
+        that look at all of it need (NLM estimates the noise level).
+    overlap : int
+        Pixels, a multiple of 16, at most half a tile.
+    progress : callable
+        Wraps the list of tiles while they are worked on, such as `tqdm.tqdm`.
+
+    Returns
+    -------
+    ndarray
+        Shape and dtype of `image`, in its range.
+
+    Raises
+    ------
+    CaseStudyError
+        If the image is of another kind, or tiles of that size and overlap cannot be.
+    """
+    if tile and (tile % 16 or overlap % 16 or not 0 <= overlap <= tile // 2):
+        raise CaseStudyError(
+            f"Tiles of {tile} pixels that share {overlap} are not possible: both have to be "
+            "multiples of 16, and the second at most half the first."
+        )
+    levels = _as_channels(image)
+    coloured = levels.shape[2] > 2
+    largest = np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else 1
+    result = levels.copy()  # with the alpha channel that is passed through
+
+    def denoise_tile(rows: slice, columns: slice) -> np.ndarray:
+        noisy = levels[rows, columns, : 3 if coloured else 1] / np.float32(largest)
+        denoised = denoiser(np.broadcast_to(noisy, (1, *noisy.shape[:2], 3)))[0]
+        return denoised if coloured else denoised.mean(axis=2, keepdims=True)
+
+    height, width = levels.shape[:2]
+    rows, columns = (_tiles(side, tile or side, overlap) for side in (height, width))
+    weights = [_fade(spans, overlap) for spans in (rows, columns)]
+    done, band = 0, None  # rows that are finished, and what is known of the following ones
+    works = progress([(row, column) for row in range(len(rows)) for column in range(len(columns))])
+    for row, column in works:
+        top, bottom = rows[row]
+        if column == 0:
+            above, band = band, np.zeros((bottom - top, width, 3 if coloured else 1), np.float32)
+            if above is not None:
+                band[: len(above)] = above
+        left, right = columns[column]
+        fading = np.multiply.outer(weights[0][row], weights[1][column])[..., None]
+        band[:, left:right] += fading * denoise_tile(slice(top, bottom), slice(left, right))
+        if column == len(columns) - 1:
+            done = rows[row + 1][0] if row + 1 < len(rows) else height
+            finished = np.clip(band[: done - top], 0, 1) * largest
+            finished = finished if largest == 1 else np.round(finished)
+            result[top:done, :, : band.shape[2]] = finished
+            band = band[done - top :]
+    return result.reshape(image.shape)
 
 
 def network_denoiser(model: keras.Model) -> Denoiser:
@@ -55,3 +140,34 @@ def check_images(images: np.ndarray) -> None:
         raise CaseStudyError(
             f"Images are expected in [0, 1], but these reach from {low:.3g} to {high:.3g}."
         )
+
+
+def _as_channels(image: np.ndarray) -> np.ndarray:
+    """Return an image as (H, W, C), or raise CaseStudyError if it is none that is denoised."""
+    channels = image[..., None] if image.ndim == 2 else image
+    if channels.ndim != 3 or channels.shape[2] not in (1, 2, 3, 4) or 0 in channels.shape:
+        raise CaseStudyError(
+            f"An image is expected as (height, width, channels), not {image.shape}, with 1 to 4 "
+            "channels: grey, grey and alpha, RGB, or RGB and alpha."
+        )
+    if image.dtype not in (np.uint8, np.uint16) and not np.issubdtype(image.dtype, np.floating):
+        raise CaseStudyError(
+            f"An image is expected as uint8, uint16 or floats in [0, 1], not {image.dtype}."
+        )
+    return channels
+
+
+def _tiles(side: int, tile: int, overlap: int) -> list[tuple[int, int]]:
+    """Return where tiles begin and end along one side of an image."""
+    starts = range(0, max(side - overlap, 1), tile - overlap if tile < side else side)
+    return [(start, min(start + tile, side)) for start in starts]
+
+
+def _fade(tiles: list[tuple[int, int]], overlap: int) -> list[np.ndarray]:
+    """Return each tile's weights along one side; at every pixel they add up to 1."""
+    weights = [np.ones(end - start, np.float32) for start, end in tiles]
+    rise = np.clip((np.arange(overlap) + 0.5) / overlap * 2 - 0.5, 0, 1).astype(np.float32)
+    for before, after in pairwise(weights):
+        after[:overlap] = rise
+        before[len(before) - overlap :] = 1 - rise
+    return weights

@@ -17,7 +17,8 @@ import pandas as pd
 from filelock import FileLock
 from tqdm import tqdm
 
-from casestudy.datasets import Pair, images
+from casestudy import images
+from casestudy.datasets import Pair
 from casestudy.errors import CaseStudyError
 from casestudy.paths import cache_root, written_whole
 

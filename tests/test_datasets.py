@@ -13,8 +13,8 @@ from PIL import Image
 from casestudy import noise
 from casestudy.datasets import fetch, folder, load_pairs, polyu, sample, soundness
 from casestudy.datasets.check import check
-from casestudy.datasets.images import read_image
 from casestudy.errors import CaseStudyError
+from casestudy.images import read_image
 from casestudy.paths import data_root
 
 

@@ -1,4 +1,4 @@
-"""`read_image` against files written by other libraries, formulas, and damage."""
+"""Photographs read and written, against files written by other libraries, formulas, and damage."""
 
 import io
 import struct
@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import IFDRational
 
-from casestudy.datasets.images import MAX_PIXELS, read_image
 from casestudy.errors import CaseStudyError
+from casestudy.images import MAX_PIXELS, Photo, read_image, read_photo, write_photo
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (20, 31, 3), np.uint8)
@@ -285,3 +286,149 @@ def test_flipped_bytes_never_crash(tmp_path, kind):
         damaged[rng.integers(0, min(200, len(content)))] ^= 255  # headers are where it hurts
         path.write_bytes(damaged)
         read_or_refuse(path)
+
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+EXPOSURE, ISO, TAKEN, MAKE, ORIENTATION = 0x829A, 0x8827, 0x9003, 0x10F, 0x112
+
+
+def camera_exif(orientation=1):
+    exif = Image.Exif()
+    exif[MAKE], exif[ORIENTATION] = "Acme", orientation
+    exif.get_ifd(0x8769).update(
+        {EXPOSURE: IFDRational(1, 125), ISO: 800, TAKEN: "2024:05:06 07:08:09"}
+    )
+    exif.get_ifd(0x8825)[1] = "N"
+    return exif
+
+
+def colours(channels, dtype):
+    levels = np.random.default_rng(1).integers(0, np.iinfo(dtype).max + 1, (21, 30, channels))
+    return levels.astype(dtype)
+
+
+def photo_of(path, pixels, orientation=1):
+    """Return what is read of a camera's file: written by Pillow, pixels replaced."""
+    Image.fromarray(RGB).save(path, exif=camera_exif(orientation), icc_profile=PROFILE)
+    stored = read_photo(path)
+    return Photo(pixels, stored.exif, stored.profile)
+
+
+class TestWriting:
+    @pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF", ".bmp"])
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("channels", [1, 2, 3, 4])
+    def test_lossless_formats_keep_every_level(self, tmp_path, suffix, dtype, channels):
+        if (suffix == ".bmp" and (dtype == np.uint16 or channels in (2, 4))) or (
+            dtype == np.uint16 and channels == 2
+        ):
+            pytest.skip("the format has no such images")
+        pixels = colours(channels, dtype)
+        write_photo(tmp_path / f"a{suffix}", Photo(pixels))
+        again = read_photo(tmp_path / f"a{suffix}").pixels
+        assert again.dtype == dtype
+        np.testing.assert_array_equal(again, pixels)
+
+    @pytest.mark.parametrize("name", ["a.png", "a.tif"])
+    @pytest.mark.parametrize("channels", [1, 3, 4])
+    def test_other_readers_see_the_same_16_bits(self, tmp_path, name, channels):
+        pixels = colours(channels, np.uint16)
+        write_photo(tmp_path / name, photo_of(tmp_path / "camera.jpg", pixels))
+        if name == "a.tif":
+            seen = tifffile.imread(tmp_path / name).reshape(pixels.shape)
+        else:
+            seen = cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED).reshape(pixels.shape)
+            seen = seen[..., [2, 1, 0, 3][:channels]] if channels > 1 else seen
+        np.testing.assert_array_equal(seen, pixels)
+
+    @pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
+    def test_lossy_formats_stay_close(self, tmp_path, name):
+        smooth = cv2.resize(RGB, (620, 400), interpolation=cv2.INTER_CUBIC)
+        write_photo(tmp_path / name, Photo(smooth))
+        error = read_image(tmp_path / name).astype(float) - smooth
+        assert np.sqrt((error**2).mean()) < 5
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg", "a.webp"])
+    def test_exif_and_profile_survive(self, tmp_path, name, dtype):
+        if dtype == np.uint16 and name in ("a.jpg", "a.webp"):
+            pytest.skip("the format has no such images")
+        write_photo(tmp_path / name, photo_of(tmp_path / "camera.jpg", colours(3, dtype), 6))
+        with Image.open(tmp_path / name) as image:
+            exif = image.getexif()
+            assert exif[MAKE] == "Acme" and exif.get(ORIENTATION, 1) == 1
+            taken = exif.get_ifd(0x8769)
+            assert (taken[ISO], taken[TAKEN]) == (800, "2024:05:06 07:08:09")
+            assert float(taken[EXPOSURE]) == 1 / 125
+            assert exif.get_ifd(0x8825)[1] == "N"
+            assert image.info["icc_profile"] == PROFILE
+        again = read_photo(tmp_path / name)  # and on to another format
+        write_photo(tmp_path / "again.png", again)
+        with Image.open(tmp_path / "again.png") as image:
+            assert image.getexif().get_ifd(0x8769)[ISO] == 800
+
+    @pytest.mark.parametrize("orientation", UPRIGHT)
+    def test_a_photograph_is_turned_once(self, tmp_path, orientation):
+        camera, again = tmp_path / "camera.png", tmp_path / "again.png"
+        Image.fromarray(RGB).save(camera, exif=camera_exif(orientation))
+        write_photo(again, read_photo(camera))
+        np.testing.assert_array_equal(read_image(again), UPRIGHT[orientation](RGB))
+
+    @pytest.mark.parametrize(
+        "name, channels, dtype, said",
+        [
+            ("a.jpg", 3, np.uint16, "JPEG cannot hold 16 bits"),
+            ("a.webp", 3, np.uint16, "WEBP cannot hold 16 bits"),
+            ("a.jpg", 4, np.uint8, "JPEG cannot hold transparency"),
+            ("a.bmp", 2, np.uint8, "BMP cannot hold transparency"),
+            ("a.gif", 3, np.uint8, "must end with .png"),
+            ("a", 3, np.uint8, "must end with .png"),
+        ],
+    )
+    def test_nothing_is_lost_in_silence(self, tmp_path, name, channels, dtype, said):
+        with pytest.raises(CaseStudyError, match=f"{name}.*{said}"):
+            write_photo(tmp_path / name, Photo(colours(channels, dtype)))
+        assert not list(tmp_path.iterdir())
+
+    def test_a_folder_that_is_a_file_is_named(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(CaseStudyError, match="cannot be written"):
+            write_photo(tmp_path / "file" / "a.png", Photo(RGB))
+
+
+class TestConversions:
+    def test_palette_and_its_transparency(self, tmp_path):
+        palette = Image.fromarray(RGB).quantize(16)
+        palette.save(tmp_path / "a.png", transparency=bytes(range(16)))
+        photo = read_photo(tmp_path / "a.png")
+        np.testing.assert_array_equal(photo.pixels[..., 3], np.array(palette))
+        assert photo.conversions == ("The palette was converted to RGB.",)
+
+    def test_cmyk_loses_its_profile(self, tmp_path):
+        Image.new("CMYK", (8, 8)).save(tmp_path / "a.tif", icc_profile=b"of inks")
+        photo = read_photo(tmp_path / "a.tif")
+        assert not photo.profile and photo.conversions == ("CMYK was converted to RGB.",)
+
+    def test_grey_with_alpha_at_16_bits_becomes_colour(self, tmp_path):
+        image = colours(2, np.uint16)
+        raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in image)
+        header = struct.pack(">IIBBBBB", 30, 21, 16, 4, 0, 0, 0)
+        chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")]
+        (tmp_path / "a.png").write_bytes(
+            b"\x89PNG\r\n\x1a\n"
+            + b"".join(
+                struct.pack(">I", len(data))
+                + kind
+                + data
+                + struct.pack(">I", zlib.crc32(kind + data))
+                for kind, data in chunks
+            )
+        )
+        np.testing.assert_array_equal(
+            read_photo(tmp_path / "a.png").pixels, image[..., [0, 0, 0, 1]]
+        )
+
+    def test_of_several_images_it_says_so(self, tmp_path):
+        frames = [Image.fromarray(image) for image in (RGB, 255 - RGB)]
+        frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+        assert "first of several" in read_photo(tmp_path / "a.tif").conversions[0]

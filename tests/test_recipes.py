@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from casestudy import released
 from casestudy.cli import app
 from casestudy.datasets import load_pairs, origins, polyu
-from casestudy.datasets.images import read_image
 from casestudy.errors import CaseStudyError
+from casestudy.images import read_image
 from casestudy.paths import data_root
 from casestudy.recipes import RECIPES, recipe, training_data
 

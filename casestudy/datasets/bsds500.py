@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from casestudy import noise
-from casestudy.datasets.images import read_image
 from casestudy.datasets.pairs import Pair, file_fingerprint
 from casestudy.datasets.simulated import SimulatedPair
 from casestudy.errors import CaseStudyError
+from casestudy.images import read_image
 from casestudy.paths import data_root
 
 TERMS = "research and education, non-commercial"

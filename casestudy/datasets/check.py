@@ -7,10 +7,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from casestudy.datasets import folder, load_pairs, polyu
-from casestudy.datasets.images import read_image
 from casestudy.datasets.pairs import FilePair, Pair
 from casestudy.datasets.soundness import judge
 from casestudy.errors import CaseStudyError
+from casestudy.images import read_image
 
 _FIND = {"polyu": polyu.find_crops, "polyu-frames": polyu.find_frames}
 

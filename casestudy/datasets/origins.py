@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from casestudy.datasets import polyu
-from casestudy.datasets.images import read_image
+from casestudy.images import read_image
 
 TABLE = Path(__file__).parent / "polyu-origins.csv"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from casestudy.datasets.images import read_image
 from casestudy.errors import CaseStudyError
+from casestudy.images import read_image
 
 
 @dataclass(frozen=True)

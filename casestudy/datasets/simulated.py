@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from casestudy import noise
-from casestudy.datasets.images import read_image
 from casestudy.datasets.pairs import Pair, file_fingerprint
+from casestudy.images import read_image
 
 LONGEST_SIDE = 800  # px; larger photographs are halved, or two of them would outweigh the rest
 

@@ -1,0 +1,402 @@
+"""Read and write photographs in common formats, or say what is wrong with a file."""
+
+import struct
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+import tifffile
+from PIL import Image, ImageOps, TiffTags
+from PIL.ExifTags import IFD, Base
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from casestudy.errors import CaseStudyError
+from casestudy.paths import written_whole
+
+# Largest image that is decoded: more than any camera's single frame, under half a gigabyte.
+MAX_PIXELS = 150_000_000
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+
+# How a file is written, by the end of its name.
+SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".webp": "WEBP",
+}
+
+# Pillow's modes of 8 bits or fewer, and those that hold the same without loss of range.
+_MODES_8_BIT = {
+    "1": "L",
+    "L": "L",
+    "LA": "LA",
+    "P": "RGB",
+    "PA": "RGBA",
+    "RGB": "RGB",
+    "RGBA": "RGBA",
+    "RGBX": "RGB",
+    "CMYK": "RGB",
+    "YCbCr": "RGB",
+}
+
+# TIFF 6.0: tags, and the values that OpenCV decodes right at 16 bits.
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _PHOTOMETRIC, _PLANAR = 258, 339, 262, 284
+_UNSIGNED, _BLACK_IS_ZERO, _RGB, _INTERLEAVED = 1, 1, 2, 1
+
+# EXIF 2.3: what the first directory tells about a photograph, and not about its file. The
+# orientation is not kept, because it is applied.
+_DESCRIPTIVE = (
+    Base.ImageDescription,
+    Base.Make,
+    Base.Model,
+    Base.XResolution,
+    Base.YResolution,
+    Base.ResolutionUnit,
+    Base.Software,
+    Base.DateTime,
+    Base.Artist,
+    Base.Copyright,
+)
+
+# How a stored image, as a (H, W, C) array, comes upright, by EXIF orientation.
+_UPRIGHT = {
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.swapaxes(0, 1),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
+}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph as it is in its file, upright.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W, C), uint8 or uint16
+        C is 1 for grey, 2 for grey and alpha (8 bits only; at 16 they become RGB and alpha),
+        3 for RGB, 4 for RGB and alpha.
+    exif : bytes
+        What the camera wrote, without the orientation, as a TIFF directory; empty if nothing.
+    profile : bytes
+        ICC colour profile of the pixels; empty if none.
+    conversions : tuple of str
+        What is not as in the file, each as a sentence.
+    """
+
+    pixels: np.ndarray
+    exif: bytes = b""
+    profile: bytes = b""
+    conversions: tuple[str, ...] = ()
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read a photograph as 8-bit RGB.
+
+    16 bits become 8 by rounding v / 257, one channel is replicated, and an alpha channel is
+    dropped, so that transparent pixels show the colour stored under them. For all else see
+    `read_photo`.
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+        Red, green, blue, as displayed.
+
+    Raises
+    ------
+    CaseStudyError
+        See `read_photo`.
+    """
+    pixels = read_photo(path).pixels
+    if pixels.dtype == np.uint16:
+        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if pixels.shape[2] < 3:
+        return np.repeat(pixels[..., :1], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def read_photo(path: str | Path) -> Photo:
+    """Read a photograph with all that its pixels hold, its EXIF and its colour profile.
+
+    PNG, JPEG, TIFF, BMP and WebP are told apart by content, not by name. EXIF orientation is
+    applied; fewer than 8 bits become 8; palette and CMYK become RGB (CMYK without its profile);
+    of an animation or a file of several pages, the first image is read. Colour profiles are
+    kept, not applied.
+
+    Parameters
+    ----------
+    path : str or Path
+        The image file.
+
+    Returns
+    -------
+    Photo
+
+    Raises
+    ------
+    CaseStudyError
+        If the file is missing, empty, no image, damaged or cut off, holds numbers that are
+        not 1- to 8-bit or 16-bit unsigned integers, or declares more than `MAX_PIXELS`
+        (refused from the header, before decoding).
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            return _decode(file, path)
+    except FileNotFoundError:
+        raise CaseStudyError(f"{path} does not exist. Check the path.") from None
+    except OSError as error:
+        raise CaseStudyError(
+            f"{path} cannot be opened: {error.strerror}. Check that it is a file you may read."
+        ) from error
+
+
+def write_photo(path: Path, photo: Photo) -> None:
+    """Write a photograph in the format that its name ends with, completely or not at all.
+
+    PNG and TIFF lose nothing. JPEG and WebP are written at quality 95, JPEG with colour at full
+    resolution. BMP holds no EXIF and no profile.
+
+    Parameters
+    ----------
+    path : Path
+        One of `SUFFIXES` at its end.
+    photo : Photo
+
+    Raises
+    ------
+    CaseStudyError
+        If the name ends otherwise, if the format cannot hold 16 bits or transparency, or if the
+        file cannot be written.
+    """
+    format = writable_format(path, photo.pixels)
+    try:
+        with written_whole(path) as temporary:
+            if format == "TIFF":
+                _write_tiff(temporary, photo)
+            elif photo.pixels.dtype == np.uint16:
+                _write_16_bit_png(temporary, photo)
+            else:
+                _write_8_bit(temporary, format, photo)
+    except OSError as error:
+        raise CaseStudyError(
+            f"{path} cannot be written: {error.strerror or error}. Choose another folder, or "
+            "make room."
+        ) from error
+
+
+def writable_format(path: Path, pixels: np.ndarray) -> str:
+    """Return the format that a file of this name is written in; see `write_photo`."""
+    format = SUFFIXES.get(path.suffix.lower())
+    if format is None:
+        raise CaseStudyError(f"{path}: the name must end with {', '.join(SUFFIXES)}.")
+    if pixels.dtype == np.uint16 and format not in ("PNG", "TIFF"):
+        raise CaseStudyError(f"{path}: {format} cannot hold 16 bits. Write .png or .tif.")
+    if pixels.shape[2] in (2, 4) and format in ("JPEG", "BMP"):
+        raise CaseStudyError(
+            f"{path}: {format} cannot hold transparency. Write .png, .tif or .webp."
+        )
+    return format
+
+
+def _decode(file: BinaryIO, path: Path) -> Photo:
+    if not file.read(1):
+        raise CaseStudyError(f"{path} is empty. Copy or download it again.")
+    file.seek(0)
+    # Damaged headers raise anything from IndexError to zlib.error, so every kind is caught.
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # size and damage are judged here
+            with Image.open(file, formats=FORMATS) as image:
+                _refuse_huge(image.width * image.height, path)
+                bits = _bits(image, file, path)
+                # Also for 16 bits: OpenCV does not tell that a file is cut off, Pillow does.
+                image.load()
+                photo = _decode_16_bit(file, image) if bits == 16 else _decode_8_bit(image)
+                return _described(photo, image)
+    except CaseStudyError:
+        raise
+    except Image.UnidentifiedImageError:
+        raise CaseStudyError(
+            f"{path} is not a {', '.join(FORMATS)} image that can be read. "
+            "Replace it, or convert it to 8- or 16-bit PNG."
+        ) from None
+    except Image.DecompressionBombError:
+        _refuse_huge(np.inf, path)
+    except Exception as error:
+        raise CaseStudyError(
+            f"{path} is damaged or cut off ({error}). Copy or download it again."
+        ) from error
+
+
+def _refuse_huge(pixels: float, path: Path) -> None:
+    if pixels > MAX_PIXELS:
+        raise CaseStudyError(
+            f"{path} declares more than {MAX_PIXELS / 1e6:.0f} megapixels, the most that is "
+            "decoded. Replace it, or cut it into smaller images."
+        )
+
+
+def _bits(image: Image.Image, file: BinaryIO, path: Path) -> int:
+    """Return bits per channel from the header, 16 or at most 8; Pillow's mode hides 16 bits."""
+    bits, known = 8, True
+    if image.format == "PNG":
+        position = file.tell()
+        file.seek(24)  # IHDR: signature 8, length 4, type 4, width 4, height 4, then the depth
+        bits = file.read(1)[0]
+        file.seek(position)
+    elif image.format == "TIFF":
+        tags = image.tag_v2
+        bits = max(tags.get(_BITS_PER_SAMPLE, (1,)))
+        known = set(tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))) == {_UNSIGNED}
+        if bits == 16:
+            known &= tags.get(_PHOTOMETRIC) in (_BLACK_IS_ZERO, _RGB)
+            known &= tags.get(_PLANAR, _INTERLEAVED) == _INTERLEAVED
+    if known and (bits == 16 or (bits <= 8 and image.mode in _MODES_8_BIT)):
+        return bits
+    raise CaseStudyError(
+        f"{path} holds {bits}-bit values of a kind that is not read ({image.mode}). "
+        "Convert it to 8- or 16-bit PNG, RGB or grey."
+    )
+
+
+def _decode_8_bit(image: Image.Image) -> Photo:
+    mode = _MODES_8_BIT[image.mode]
+    if image.mode == "P" and "transparency" in image.info:
+        mode = "RGBA"
+    kind = {"P": "The palette", "PA": "The palette", "CMYK": "CMYK"}.get(image.mode)
+    conversions = (f"{kind} was converted to RGB.",) if kind else ()
+    ImageOps.exif_transpose(image, in_place=True)
+    pixels = np.array(image if image.mode == mode else image.convert(mode))
+    return Photo(np.atleast_3d(pixels), conversions=conversions)
+
+
+def _decode_16_bit(file: BinaryIO, image: Image.Image) -> Photo:
+    """Decode with OpenCV, because Pillow cuts 16-bit colour to its upper byte.
+
+    Of a TIFF, OpenCV applies the orientation, of a PNG it does not.
+    """
+    file.seek(0)
+    encoded = np.frombuffer(file.read(), np.uint8)
+    pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise ValueError("a 16-bit image that OpenCV does not decode")
+    pixels = np.atleast_3d(pixels)
+    if pixels.shape[2] > 2:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]  # from BGR
+    if image.format == "PNG" and (turn := _UPRIGHT.get(image.getexif().get(Base.Orientation))):
+        pixels = turn(pixels)
+    return Photo(np.ascontiguousarray(pixels))
+
+
+def _described(photo: Photo, image: Image.Image) -> Photo:
+    """Add what the file tells about its pixels."""
+    conversions = photo.conversions
+    if getattr(image, "is_animated", False):
+        conversions += ("Only the first of several images is used.",)
+    try:
+        exif = _kept_exif(image.getexif()).tobytes().removeprefix(b"Exif\0\0")
+    except Exception as error:  # as for images: damaged EXIF raises anything
+        exif, conversions = b"", (*conversions, f"Its EXIF is damaged ({error}) and left out.")
+    profile = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
+    return replace(photo, exif=exif, profile=profile, conversions=conversions)
+
+
+def _kept_exif(stored: Image.Exif) -> Image.Exif:
+    exif = Image.Exif()
+    for tag in _DESCRIPTIVE:
+        if tag in stored:
+            exif[tag] = stored[tag]
+    for directory in (IFD.Exif, IFD.GPSInfo):
+        if values := stored.get_ifd(directory):
+            exif.get_ifd(directory).update(values)
+    return exif
+
+
+def _write_8_bit(path: Path, format: str, photo: Photo) -> None:
+    options = {"exif": b"Exif\0\0" + photo.exif} if photo.exif else {}
+    if photo.profile:
+        options["icc_profile"] = photo.profile
+    if format in ("JPEG", "WEBP"):
+        options["quality"] = 95
+    if format == "JPEG":
+        options["subsampling"] = 0
+    pixels = photo.pixels[..., 0] if photo.pixels.shape[2] == 1 else photo.pixels
+    Image.fromarray(pixels).save(path, format, **options)
+
+
+def _write_16_bit_png(path: Path, photo: Photo) -> None:
+    pixels = photo.pixels
+    if pixels.shape[2] > 2:
+        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]  # to BGR
+    described = {cv2.IMAGE_METADATA_EXIF: photo.exif, cv2.IMAGE_METADATA_ICCP: photo.profile}
+    described = {kind: np.frombuffer(v, np.uint8) for kind, v in described.items() if v}
+    done, encoded = cv2.imencodeWithMetadata(
+        ".png", np.ascontiguousarray(pixels), list(described), list(described.values())
+    )
+    if not done:
+        raise OSError("OpenCV could not encode it")
+    path.write_bytes(encoded.tobytes())
+
+
+def _write_tiff(path: Path, photo: Photo) -> None:
+    pixels = photo.pixels
+    exif = Image.Exif()
+    exif.load(photo.exif)
+    texts = {tag: exif[tag] for tag in _DESCRIPTIVE if isinstance(exif.get(tag), str)}
+    tifffile.imwrite(
+        path,
+        pixels[..., 0] if pixels.shape[2] == 1 else pixels,
+        photometric="rgb" if pixels.shape[2] > 2 else "minisblack",
+        planarconfig="contig",
+        extrasamples=["unassalpha"] if pixels.shape[2] in (2, 4) else None,
+        compression="zlib",
+        predictor=True,
+        metadata=None,
+        software=False,
+        byteorder="<",
+        iccprofile=photo.profile or None,
+        resolution=(exif.get(Base.XResolution, 1), exif.get(Base.YResolution, 1)),
+        resolutionunit=exif.get(Base.ResolutionUnit, 1),
+        extratags=[(tag, "s", 0, text, True) for tag, text in texts.items()],
+    )
+    _add_directories(path, {part: exif.get_ifd(part) for part in (IFD.Exif, IFD.GPSInfo)})
+
+
+def _add_directories(path: Path, directories: dict[int, dict[int, object]]) -> None:
+    """Append directories of tags to a little-endian TIFF: tifffile writes no EXIF.
+
+    TIFF 6.0: a directory is the number of its entries, the entries of 12 bytes in the order of
+    their tags, and the place of the next one; the file's header tells the place of the first.
+    """
+    with path.open("rb+") as file:
+        first = struct.unpack("<4xL", file.read(8))[0]
+        file.seek(first)
+        count = struct.unpack("<H", file.read(2))[0]
+        entries = [file.read(12) for _ in range(count)]
+        for tag, values in directories.items():
+            if values:
+                directory = ImageFileDirectory_v2(prefix=b"II", group=tag)
+                directory.update(values)
+                entries.append(struct.pack("<HHLL", tag, TiffTags.LONG, 1, _end(file)))
+                file.write(directory.tobytes(_end(file)))
+        entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
+        place = _end(file)
+        file.write(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
+        file.seek(4)
+        file.write(struct.pack("<L", place))
+
+
+def _end(file: BinaryIO) -> int:
+    """Go to the end of a file, and to an even place, where directories have to begin."""
+    return file.seek(file.seek(0, 2) + file.tell() % 2)

@@ -1,0 +1,122 @@
+"""`casestudy denoise`: files in, files out, and nothing lost or harmed."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from casestudy.cli import app
+from casestudy.datasets import load_pairs
+from casestudy.images import read_photo
+from casestudy.metrics import psnr
+
+
+@pytest.fixture(scope="module")
+def pair():
+    pair = next(p for p in load_pairs("sample") if p.iso == 3200)
+    noisy, clean = pair.load()
+    return noisy[:96, :128], clean[:96, :128]
+
+
+@pytest.fixture
+def photographs(tmp_path, pair):
+    """A folder of photographs in all formats, one below another."""
+    folder = tmp_path / "photographs"
+    (folder / "below").mkdir(parents=True)
+    image = Image.fromarray(pair[0])
+    for name in ("a.png", "b.jpg", "below/c.tif", "below/d.webp", "e.bmp"):
+        image.save(folder / name)
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["denoise", *map(str, arguments), "--model", "nlm"])
+
+
+def files(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+class TestFile:
+    def test_noise_goes_and_the_format_stays(self, tmp_path, pair):
+        noisy, clean = pair
+        cv2.imwrite(str(tmp_path / "a.png"), noisy[..., ::-1].astype(np.uint16) * 257)
+        result = run(tmp_path / "a.png", tmp_path / "b.tif")
+        assert result.exit_code == 0 and result.stdout == f"{tmp_path / 'b.tif'}\n"
+        denoised = read_photo(tmp_path / "b.tif").pixels
+        assert denoised.dtype == np.uint16
+        before, after = psnr(clean / 255, noisy / 255), psnr(clean / 255, denoised / 65535)
+        assert after > before + 2
+
+    def test_nothing_is_overwritten_unless_asked(self, tmp_path, photographs):
+        (tmp_path / "b.png").write_text("mine")
+        result = run(photographs / "a.png", tmp_path / "b.png")
+        assert "is there already" in str(result.exception)
+        assert (tmp_path / "b.png").read_text() == "mine"
+        assert run(photographs / "a.png", tmp_path / "b.png", "--overwrite").exit_code == 0
+        assert read_photo(tmp_path / "b.png").pixels.shape == (96, 128, 3)
+
+    def test_conversions_are_told(self, tmp_path, pair):
+        Image.fromarray(pair[0]).convert("CMYK").save(tmp_path / "a.tif")
+        assert "CMYK was converted to RGB" in run(tmp_path / "a.tif", tmp_path / "b.png").stderr
+
+
+class TestFolder:
+    def test_it_is_mirrored(self, tmp_path, photographs):
+        result = run(photographs, tmp_path / "out")
+        assert result.exit_code == 0 and "5 denoised, 0 were there, 0 failed" in result.stdout
+        assert files(tmp_path / "out") == files(photographs)
+
+    def test_results_within_the_source_are_not_sources(self, photographs):
+        for done, there in ((5, 0), (0, 5)):
+            result = run(photographs, photographs / "denoised")
+            assert f"{done} denoised, {there} were there, 0 failed" in result.stdout
+
+    def test_it_goes_on_where_it_was_stopped(self, tmp_path, photographs):
+        run(photographs, tmp_path / "out")
+        (tmp_path / "out" / "b.jpg").unlink()
+        before = (tmp_path / "out" / "a.png").stat().st_mtime_ns
+        assert "1 denoised, 4 were there" in run(photographs, tmp_path / "out").stdout
+        assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == before
+
+    def test_bad_files_are_reported_and_the_others_done(self, tmp_path, photographs):
+        (photographs / "text.png").write_text("hello")
+        content = (photographs / "b.jpg").read_bytes()
+        (photographs / "cut.jpg").write_bytes(content[: len(content) // 2])
+        header = b"IHDR" + struct.pack(">IIBBBBB", 40_000, 40_000, 8, 2, 0, 0, 0)
+        (photographs / "huge.png").write_bytes(
+            b"\x89PNG\r\n\x1a\n"
+            + struct.pack(">I", 13)
+            + header
+            + struct.pack(">I", zlib.crc32(header))
+            + b"\0\0\0\0IDAT"
+        )
+        (photographs / "notes.txt").write_text("hello")
+        result = run(photographs, tmp_path / "out")
+        assert result.exit_code == 1 and "5 denoised, 0 were there, 3 failed" in result.stdout
+        for name, said in (
+            ("text.png", "is not a PNG"),
+            ("cut.jpg", "damaged or cut off"),
+            ("huge.png", "megapixels"),
+            ("notes.txt", "left out"),
+        ):
+            line = next(x for x in result.stderr.splitlines() if name in x)
+            assert said in line
+        assert len(files(tmp_path / "out")) == 5
+
+    def test_source_and_target_must_differ(self, photographs):
+        assert "replace their sources" in str(run(photographs, photographs).exception)
+
+    def test_a_folder_without_photographs(self, tmp_path):
+        (tmp_path / "empty").mkdir()
+        assert "no photograph" in str(run(tmp_path / "empty", tmp_path / "out").exception)
+
+    def test_a_target_that_cannot_be_written(self, tmp_path, photographs):
+        (tmp_path / "file").touch()
+        result = run(photographs, tmp_path / "file" / "out")
+        assert result.exit_code == 1 and "5 failed" in result.stdout
+        assert "cannot be written" in result.stderr
