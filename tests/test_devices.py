@@ -29,16 +29,17 @@ patches = cut_patches(name, load_pairs(name), size=32)
 with all_devices() as devices:
     pass
 model = build("ridnet", 0, filters=4)
-history = train(model, patches, patches.spread(6), 2, Path(sys.argv[2]), batch_size=8)
+settings = {"batch_size": 8, "optimizer": sys.argv[4]}
+history = train(model, patches, patches.spread(6), 2, Path(sys.argv[2]), **settings)
 scores, _ = score("RIDNet", network_denoiser(model), patches.spread(6), batch_size=3)
 columns = history["loss"], history["val_loss"], scores["psnr_db"], history["learning_rate"]
 print(json.dumps([devices, *map(list, columns)]))
 """
 
 
-def train_on(devices, backend, pair_folder, folder):
+def train_on(devices, backend, optimizer, pair_folder, folder):
     output = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(pair_folder), str(folder), str(devices)],
+        [sys.executable, "-c", PROGRAM, str(pair_folder), str(folder), str(devices), optimizer],
         env=os.environ
         | {
             "KERAS_BACKEND": backend,
@@ -53,9 +54,10 @@ def train_on(devices, backend, pair_folder, folder):
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_two_devices_give_the_loss_of_one(backend, pair_folder, tmp_path):
-    one, *expected = train_on(1, backend, pair_folder, tmp_path / "one")
-    two, *results = train_on(2, backend, pair_folder, tmp_path / "two")
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_two_devices_give_the_loss_of_one(backend, optimizer, pair_folder, tmp_path):
+    one, *expected = train_on(1, backend, optimizer, pair_folder, tmp_path / "one")
+    two, *results = train_on(2, backend, optimizer, pair_folder, tmp_path / "two")
     assert (one, two) == (1, 2)
     for result, values in zip(results, expected, strict=True):  # losses, PSNR of patches, rates
         assert result == pytest.approx(values, rel=1e-4)
@@ -65,9 +67,9 @@ def test_two_devices_give_the_loss_of_one(backend, pair_folder, tmp_path):
 
 
 def test_a_batch_that_cannot_be_split_is_refused(pair_folder, tmp_path):
-    program = PROGRAM.replace("batch_size=8", "batch_size=7")
+    program = PROGRAM.replace('"batch_size": 8', '"batch_size": 7')
     output = subprocess.run(
-        [sys.executable, "-c", program, str(pair_folder), str(tmp_path), "2"],
+        [sys.executable, "-c", program, str(pair_folder), str(tmp_path), "2", "adam"],
         env=os.environ | {"KERAS_BACKEND": "tensorflow"},
         capture_output=True,
         text=True,
