@@ -265,10 +265,7 @@ def denoise(
         str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")
     ] = "ridnet",
     tile: Annotated[
-        int,
-        typer.Option(
-            help="Pixels, a multiple of 16: what is in work at once; less needs less memory."
-        ),
+        int, typer.Option(help="Pixels that a network works on at once, squared; 0: the image.")
     ] = 512,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results.")] = False,
 ) -> None:
@@ -285,15 +282,17 @@ def denoise(
     from tqdm import tqdm
 
     from casestudy.denoise_files import denoise_file, denoise_folder
-    from casestudy.inference import denoise, network_denoiser
+    from casestudy.inference import check_tiles, denoise, network_denoiser
     from casestudy.models import load
     from casestudy.nlm import nlm_opencv
 
     if model == "nlm":  # it estimates the noise level of the whole image
         work = partial(denoise, partial(nlm_opencv, strength=1.0), tile=0)
     else:
+        check_tiles(tile)
         work = partial(denoise, network_denoiser(load(model)), tile=tile)
     if not source.is_dir():
+        target = target / source.name if target.is_dir() else target
         progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)
         photo = denoise_file(partial(work, progress=progress), source, target, overwrite)
         for sentence in photo.conversions:

@@ -77,7 +77,8 @@ def denoise_folder(
     denoise
         See `denoise_file`.
     source, target : Path
-        Results get the names of their sources. `target` may lie in `source`.
+        Results get the names of their sources. `target` may lie in `source`. Hidden files, and
+        sub-folders that are symbolic links, are left out.
     overwrite : bool
         Denoise also those whose results are there; else they are skipped, so that the same call
         goes on after an interruption.
@@ -96,10 +97,10 @@ def denoise_folder(
             f"{target}: results would replace their sources. Name another folder."
         )
     outcome, photographs = Outcome(), []
+    results = target.resolve() if source.resolve() in target.resolve().parents else None
     for path in sorted(source.rglob("*")):
-        own = path.relative_to(source)
-        result = target.resolve() in path.resolve().parents
-        if path.is_file() and not result and not any(part[0] == "." for part in own.parts):
+        hidden = any(part[0] == "." for part in path.relative_to(source).parts)
+        if path.is_file() and not hidden and results not in path.resolve().parents:
             (photographs if path.suffix.lower() in SUFFIXES else outcome.others).append(path)
     if not photographs:
         raise CaseStudyError(
@@ -114,6 +115,9 @@ def denoise_folder(
             photo = denoise_file(denoise, path, result, overwrite)
         except CaseStudyError as error:
             outcome.failed[path] = str(error)
+            continue
+        except MemoryError:
+            outcome.failed[path] = f"{path} needs more memory than there is. Use smaller tiles."
             continue
         outcome.done.append(path)
         if photo.conversions:

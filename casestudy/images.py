@@ -1,22 +1,23 @@
 """Read and write photographs in common formats, or say what is wrong with a file."""
 
+import io
 import struct
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import cv2
 import numpy as np
 import tifffile
-from PIL import Image, ImageOps, TiffTags
+from PIL import Image, TiffTags
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from casestudy.errors import CaseStudyError
 from casestudy.paths import written_whole
 
-# Largest image that is decoded: more than any camera's single frame, under half a gigabyte.
+# Largest image that is decoded: more than any camera's single frame, half a gigabyte of RGB.
 MAX_PIXELS = 150_000_000
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
@@ -47,23 +48,21 @@ _MODES_8_BIT = {
 }
 
 # TIFF 6.0: tags, and the values that OpenCV decodes right at 16 bits.
-_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _PHOTOMETRIC, _PLANAR = 258, 339, 262, 284
-_UNSIGNED, _BLACK_IS_ZERO, _RGB, _INTERLEAVED = 1, 1, 2, 1
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT, _PHOTOMETRIC, _PLANAR, _EXTRA = 258, 339, 262, 284, 338
+_UNSIGNED, _BLACK_IS_ZERO, _RGB, _INTERLEAVED, _PREMULTIPLIED = 1, 1, 2, 1, 1
 
-# EXIF 2.3: what the first directory tells about a photograph, and not about its file. The
-# orientation is not kept, because it is applied.
-_DESCRIPTIVE = (
+# EXIF 2.3: what the first directory of a TIFF tells about a photograph, and not about its file.
+_TEXTS = (
     Base.ImageDescription,
     Base.Make,
     Base.Model,
-    Base.XResolution,
-    Base.YResolution,
-    Base.ResolutionUnit,
     Base.Software,
     Base.DateTime,
     Base.Artist,
+    Base.HostComputer,
     Base.Copyright,
 )
+_RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
 
 # How a stored image, as a (H, W, C) array, comes upright, by EXIF orientation.
 _UPRIGHT = {
@@ -87,7 +86,8 @@ class Photo:
         C is 1 for grey, 2 for grey and alpha (8 bits only; at 16 they become RGB and alpha),
         3 for RGB, 4 for RGB and alpha.
     exif : bytes
-        What the camera wrote, without the orientation, as a TIFF directory; empty if nothing.
+        What the camera wrote, as a TIFF block, without orientation and thumbnail; empty if
+        nothing.
     profile : bytes
         ICC colour profile of the pixels; empty if none.
     conversions : tuple of str
@@ -131,7 +131,7 @@ def read_photo(path: str | Path) -> Photo:
     PNG, JPEG, TIFF, BMP and WebP are told apart by content, not by name. EXIF orientation is
     applied; fewer than 8 bits become 8; palette and CMYK become RGB (CMYK without its profile);
     of an animation or a file of several pages, the first image is read. Colour profiles are
-    kept, not applied.
+    kept, not applied. XMP is not kept.
 
     Parameters
     ----------
@@ -188,10 +188,11 @@ def write_photo(path: Path, photo: Photo) -> None:
                 _write_16_bit_png(temporary, photo)
             else:
                 _write_8_bit(temporary, format, photo)
-    except OSError as error:
+    except Exception as error:  # encoders raise anything
+        reason = getattr(error, "strerror", None) or error
         raise CaseStudyError(
-            f"{path} cannot be written: {error.strerror or error}. Choose another folder, or "
-            "make room."
+            f"{path} cannot be written as {format}: {reason}. Choose another folder or format, "
+            "or make room."
         ) from error
 
 
@@ -220,10 +221,11 @@ def _decode(file: BinaryIO, path: Path) -> Photo:
             with Image.open(file, formats=FORMATS) as image:
                 _refuse_huge(image.width * image.height, path)
                 bits = _bits(image, file, path)
+                several = getattr(image, "is_animated", False)
                 # Also for 16 bits: OpenCV does not tell that a file is cut off, Pillow does.
                 image.load()
-                photo = _decode_16_bit(file, image) if bits == 16 else _decode_8_bit(image)
-                return _described(photo, image)
+                pixels = _decode_16_bit(file) if bits == 16 else _decode_8_bit(image)
+                return _photo(pixels, image, file, several)
     except CaseStudyError:
         raise
     except Image.UnidentifiedImageError:
@@ -262,6 +264,7 @@ def _bits(image: Image.Image, file: BinaryIO, path: Path) -> int:
         if bits == 16:
             known &= tags.get(_PHOTOMETRIC) in (_BLACK_IS_ZERO, _RGB)
             known &= tags.get(_PLANAR, _INTERLEAVED) == _INTERLEAVED
+            known &= _PREMULTIPLIED not in tags.get(_EXTRA, ())
     if known and (bits == 16 or (bits <= 8 and image.mode in _MODES_8_BIT)):
         return bits
     raise CaseStudyError(
@@ -270,57 +273,109 @@ def _bits(image: Image.Image, file: BinaryIO, path: Path) -> int:
     )
 
 
-def _decode_8_bit(image: Image.Image) -> Photo:
+def _decode_8_bit(image: Image.Image) -> np.ndarray:
     mode = _MODES_8_BIT[image.mode]
-    if image.mode == "P" and "transparency" in image.info:
-        mode = "RGBA"
-    kind = {"P": "The palette", "PA": "The palette", "CMYK": "CMYK"}.get(image.mode)
-    conversions = (f"{kind} was converted to RGB.",) if kind else ()
-    ImageOps.exif_transpose(image, in_place=True)
-    pixels = np.array(image if image.mode == mode else image.convert(mode))
-    return Photo(np.atleast_3d(pixels), conversions=conversions)
+    if "transparency" in image.info and mode in ("L", "RGB"):
+        mode = {"L": "LA", "RGB": "RGBA"}[mode]
+    return np.atleast_3d(np.array(image if image.mode == mode else image.convert(mode)))
 
 
-def _decode_16_bit(file: BinaryIO, image: Image.Image) -> Photo:
-    """Decode with OpenCV, because Pillow cuts 16-bit colour to its upper byte.
-
-    Of a TIFF, OpenCV applies the orientation, of a PNG it does not.
-    """
+def _decode_16_bit(file: BinaryIO) -> np.ndarray:
+    """Decode with OpenCV, because Pillow cuts 16-bit colour to its upper byte."""
     file.seek(0)
     encoded = np.frombuffer(file.read(), np.uint8)
     pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         raise ValueError("a 16-bit image that OpenCV does not decode")
     pixels = np.atleast_3d(pixels)
-    if pixels.shape[2] > 2:
-        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]  # from BGR
-    if image.format == "PNG" and (turn := _UPRIGHT.get(image.getexif().get(Base.Orientation))):
-        pixels = turn(pixels)
-    return Photo(np.ascontiguousarray(pixels))
+    return pixels if pixels.shape[2] == 1 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
 
 
-def _described(photo: Photo, image: Image.Image) -> Photo:
-    """Add what the file tells about its pixels."""
-    conversions = photo.conversions
-    if getattr(image, "is_animated", False):
-        conversions += ("Only the first of several images is used.",)
+def _photo(pixels: np.ndarray, image: Image.Image, file: BinaryIO, several: bool) -> Photo:
+    """Turn pixels upright, and add what the file tells about them."""
+    conversions = []
+    if several:
+        conversions.append("Only the first of several images is used.")
+    if image.mode in ("P", "PA", "CMYK"):
+        kind = "CMYK" if image.mode == "CMYK" else "The palette"
+        conversions.append(f"{kind} was converted to RGB.")
     try:
-        exif = _kept_exif(image.getexif()).tobytes().removeprefix(b"Exif\0\0")
-    except Exception as error:  # as for images: damaged EXIF raises anything
-        exif, conversions = b"", (*conversions, f"Its EXIF is damaged ({error}) and left out.")
-    profile = b"" if image.mode == "CMYK" else image.info.get("icc_profile") or b""
-    return replace(photo, exif=exif, profile=profile, conversions=conversions)
+        # Of a TIFF, Pillow and OpenCV have applied the orientation already.
+        orientation = 1 if image.format == "TIFF" else image.getexif().get(Base.Orientation)
+        exif = _exif_of_tiff(file) if image.format == "TIFF" else _exif_of_others(image)
+    except Exception as error:  # as for images, damage raises anything
+        orientation, exif = 1, b""
+        conversions.append(f"Its EXIF is damaged ({error}) and was left out.")
+    if orientation in _UPRIGHT:
+        pixels = _UPRIGHT[orientation](pixels)
+    profile = image.info.get("icc_profile") or b""
+    # ICC.1:2010, 7.2: the kind of pixels that a profile is for.
+    if profile and profile[16:20] != (b"GRAY" if pixels.shape[2] < 3 else b"RGB "):
+        profile = b""
+        conversions.append("Its colour profile is for other pixels and was left out.")
+    return Photo(np.ascontiguousarray(pixels), exif, profile, tuple(conversions))
 
 
-def _kept_exif(stored: Image.Exif) -> Image.Exif:
-    exif = Image.Exif()
-    for tag in _DESCRIPTIVE:
-        if tag in stored:
-            exif[tag] = stored[tag]
-    for directory in (IFD.Exif, IFD.GPSInfo):
-        if values := stored.get_ifd(directory):
-            exif.get_ifd(directory).update(values)
-    return exif
+def _exif_of_others(image: Image.Image) -> bytes:
+    """Return EXIF as it is in the file, but for orientation and thumbnail."""
+    block = bytearray(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
+    if block:
+        order = "<" if block[:2] == b"II" else ">"
+        first = struct.unpack_from(f"{order}L", block, 4)[0]
+        count = struct.unpack_from(f"{order}H", block, first)[0]
+        end = first + 2 + 12 * count
+        for entry in range(first + 2, end, 12):
+            if struct.unpack_from(f"{order}H", block, entry)[0] == Base.Orientation:
+                struct.pack_into(f"{order}H", block, entry + 8, 1)
+        struct.pack_into(f"{order}L", block, end, 0)  # no second directory, of the thumbnail
+    return bytes(block)
+
+
+def _exif_of_tiff(file: BinaryIO) -> bytes:
+    """Return what the directories of a TIFF tell about the photograph."""
+    main, parts = _read_directories(file)
+    kept = ImageFileDirectory_v2(prefix=b"II")
+    for tag in (*_TEXTS, *_RESOLUTION):
+        if tag in main:
+            kept.tagtype[tag] = main.tagtype[tag]
+            kept[tag] = main[tag]
+    if not kept and not parts:
+        return b""
+    block = io.BytesIO(b"II*\0" + struct.pack("<L", 8) + kept.tobytes(8))
+    _append_directories(block, parts)
+    return block.getvalue()
+
+
+def _read_directories(
+    file: BinaryIO,
+) -> tuple[ImageFileDirectory_v2, dict[int, ImageFileDirectory_v2]]:
+    """Return the first directory of a TIFF or of EXIF, and those of EXIF and GPS, if any."""
+    file.seek(0)
+    header = file.read(8)
+    if header[2:4] in (b"+\0", b"\0+"):  # BigTIFF
+        header += file.read(8)
+    main = _read_directory(file, header, ImageFileDirectory_v2(header).next)
+    parts = {
+        tag: _read_directory(file, header, main[tag], tag)
+        for tag in (IFD.Exif, IFD.GPSInfo)
+        if tag in main
+    }
+    return main, {tag: part for tag, part in parts.items() if part}
+
+
+def _read_directory(
+    file: BinaryIO, header: bytes, place: int, group: int | None = None
+) -> ImageFileDirectory_v2:
+    stored = ImageFileDirectory_v2(header, group=group)
+    file.seek(place)
+    stored.load(file)
+    directory = ImageFileDirectory_v2(prefix=b"II", group=group)
+    for tag, value in stored.items():
+        if tag != IFD.Interop:  # it points to a place in the old file
+            directory.tagtype[tag] = stored.tagtype[tag]
+            # Pillow reads bytes as Latin-1, and would write nothing but ASCII.
+            directory[tag] = value.encode("latin-1") if isinstance(value, str) else value
+    return directory
 
 
 def _write_8_bit(path: Path, format: str, photo: Photo) -> None:
@@ -351,9 +406,9 @@ def _write_16_bit_png(path: Path, photo: Photo) -> None:
 
 def _write_tiff(path: Path, photo: Photo) -> None:
     pixels = photo.pixels
-    exif = Image.Exif()
-    exif.load(photo.exif)
-    texts = {tag: exif[tag] for tag in _DESCRIPTIVE if isinstance(exif.get(tag), str)}
+    main, parts = _read_directories(io.BytesIO(photo.exif)) if photo.exif else ({}, {})
+    resolution = [main.get(tag, 0) for tag in _RESOLUTION[:2]]
+    unit = main.get(Base.ResolutionUnit)
     tifffile.imwrite(
         path,
         pixels[..., 0] if pixels.shape[2] == 1 else pixels,
@@ -366,35 +421,35 @@ def _write_tiff(path: Path, photo: Photo) -> None:
         software=False,
         byteorder="<",
         iccprofile=photo.profile or None,
-        resolution=(exif.get(Base.XResolution, 1), exif.get(Base.YResolution, 1)),
-        resolutionunit=exif.get(Base.ResolutionUnit, 1),
-        extratags=[(tag, "s", 0, text, True) for tag, text in texts.items()],
+        # Some scanners write 0/0, which is not a number.
+        resolution=resolution if all(value > 0 for value in resolution) else None,
+        resolutionunit=unit if unit in (1, 2, 3) else None,
+        extratags=[(tag, "s", 0, bytes(main[tag]), True) for tag in _TEXTS if tag in main],
     )
-    _add_directories(path, {part: exif.get_ifd(part) for part in (IFD.Exif, IFD.GPSInfo)})
+    with path.open("rb+") as file:
+        _append_directories(file, parts)
 
 
-def _add_directories(path: Path, directories: dict[int, dict[int, object]]) -> None:
-    """Append directories of tags to a little-endian TIFF: tifffile writes no EXIF.
+def _append_directories(file: BinaryIO, parts: dict[int, ImageFileDirectory_v2]) -> None:
+    """Append directories to a little-endian TIFF, and its first one anew, which tells of them.
 
     TIFF 6.0: a directory is the number of its entries, the entries of 12 bytes in the order of
     their tags, and the place of the next one; the file's header tells the place of the first.
+    tifffile writes no directory of EXIF.
     """
-    with path.open("rb+") as file:
-        first = struct.unpack("<4xL", file.read(8))[0]
-        file.seek(first)
-        count = struct.unpack("<H", file.read(2))[0]
-        entries = [file.read(12) for _ in range(count)]
-        for tag, values in directories.items():
-            if values:
-                directory = ImageFileDirectory_v2(prefix=b"II", group=tag)
-                directory.update(values)
-                entries.append(struct.pack("<HHLL", tag, TiffTags.LONG, 1, _end(file)))
-                file.write(directory.tobytes(_end(file)))
-        entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
+    file.seek(4)
+    file.seek(struct.unpack("<L", file.read(4))[0])
+    count = struct.unpack("<H", file.read(2))[0]
+    entries = [file.read(12) for _ in range(count)]
+    for tag, part in parts.items():
         place = _end(file)
-        file.write(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
-        file.seek(4)
-        file.write(struct.pack("<L", place))
+        file.write(part.tobytes(place))
+        entries.append(struct.pack("<HHLL", tag, TiffTags.LONG, 1, place))
+    entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
+    place = _end(file)
+    file.write(struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4))
+    file.seek(4)
+    file.write(struct.pack("<L", place))
 
 
 def _end(file: BinaryIO) -> int:

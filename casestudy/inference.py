@@ -19,7 +19,7 @@ def denoise(
     denoiser: Denoiser,
     image: np.ndarray,
     tile: int = TILE,
-    overlap: int = OVERLAP,
+    overlap: int | None = None,
     progress: Callable[[list], Iterable] = iter,
 ) -> np.ndarray:
     """Denoise one image of any size tile by tile, as if it were done at once.
@@ -40,8 +40,8 @@ def denoise(
     tile : int
         Side of a tile in pixels, a multiple of 16; 0 for the whole image at once, which methods
         that look at all of it need (NLM estimates the noise level).
-    overlap : int
-        Pixels, a multiple of 16, at most half a tile.
+    overlap : int, optional
+        Pixels, a multiple of 16, at most half a tile. By default 64, or less for small tiles.
     progress : callable
         Wraps the list of tiles while they are worked on, such as `tqdm.tqdm`.
 
@@ -53,13 +53,12 @@ def denoise(
     Raises
     ------
     CaseStudyError
-        If the image is of another kind, or tiles of that size and overlap cannot be.
+        If the image is of another kind, if tiles of that size and overlap cannot be, or if the
+        denoiser returns what are no numbers.
     """
-    if tile and (tile % 16 or overlap % 16 or not 0 <= overlap <= tile // 2):
-        raise CaseStudyError(
-            f"Tiles of {tile} pixels that share {overlap} are not possible: both have to be "
-            "multiples of 16, and the second at most half the first."
-        )
+    if overlap is None:
+        overlap = min(OVERLAP, tile // 32 * 16)
+    check_tiles(tile, overlap)
     levels = _as_channels(image)
     coloured = levels.shape[2] > 2
     largest = np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else 1
@@ -68,6 +67,8 @@ def denoise(
     def denoise_tile(rows: slice, columns: slice) -> np.ndarray:
         noisy = levels[rows, columns, : 3 if coloured else 1] / np.float32(largest)
         denoised = denoiser(np.broadcast_to(noisy, (1, *noisy.shape[:2], 3)))[0]
+        if not np.isfinite(denoised).all():
+            raise CaseStudyError("The result holds values that are no numbers. Check the weights.")
         return denoised if coloured else denoised.mean(axis=2, keepdims=True)
 
     height, width = levels.shape[:2]
@@ -121,6 +122,15 @@ def network_denoiser(model: keras.Model) -> Denoiser:
         return model.predict_on_batch(padded)[: len(noisy), :height, :width]
 
     return denoise
+
+
+def check_tiles(tile: int, overlap: int = 0) -> None:
+    """Raise CaseStudyError unless tiles of this size and overlap are possible."""
+    if tile < 0 or tile % 16 or overlap % 16 or not 0 <= overlap <= tile // 2:
+        raise CaseStudyError(
+            f"Tiles of {tile} pixels that share {overlap} are not possible: both have to be "
+            "multiples of 16, and the second at most half the first."
+        )
 
 
 def check_images(images: np.ndarray) -> None:

@@ -94,7 +94,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         A name, of the same suffix, for the block to create a file or a folder at.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.stem}-", dir=path.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", dir=path.parent))
     try:
         temporary = scratch / path.name
         yield temporary

@@ -60,6 +60,10 @@ class TestFile:
         assert run(photographs / "a.png", tmp_path / "b.png", "--overwrite").exit_code == 0
         assert read_photo(tmp_path / "b.png").pixels.shape == (96, 128, 3)
 
+    def test_into_a_folder(self, tmp_path, photographs):
+        assert run(photographs / "a.png", tmp_path).exit_code == 0
+        assert read_photo(tmp_path / "a.png").pixels.shape == (96, 128, 3)
+
     def test_conversions_are_told(self, tmp_path, pair):
         Image.fromarray(pair[0]).convert("CMYK").save(tmp_path / "a.tif")
         assert "CMYK was converted to RGB" in run(tmp_path / "a.tif", tmp_path / "b.png").stderr
@@ -75,6 +79,18 @@ class TestFolder:
         for done, there in ((5, 0), (0, 5)):
             result = run(photographs, photographs / "denoised")
             assert f"{done} denoised, {there} were there, 0 failed" in result.stdout
+
+    def test_a_target_around_the_source(self, tmp_path, photographs, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "photographs" / ".hidden.png").write_text("no image")
+        assert "5 denoised" in run("photographs", ".").stdout
+        assert (tmp_path / "below" / "c.tif").exists()
+
+    def test_results_are_replaced_when_asked(self, tmp_path, photographs):
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "a.png").write_text("old")
+        assert "5 denoised" in run(photographs, tmp_path / "out", "--overwrite").stdout
+        assert read_photo(tmp_path / "out" / "a.png").pixels.shape == (96, 128, 3)
 
     def test_it_goes_on_where_it_was_stopped(self, tmp_path, photographs):
         run(photographs, tmp_path / "out")

@@ -218,6 +218,10 @@ def test_numbers_other_than_8_or_16_bits_are_refused(tmp_path, dtype, channels):
     [
         (np.moveaxis(RGB16, 2, 0), {"photometric": "rgb", "planarconfig": "separate"}),
         (RGB16[..., 0], {"photometric": "miniswhite"}),
+        (
+            np.dstack([RGB16, RGB16[..., :1]]),
+            {"photometric": "rgb", "extrasamples": ["assocalpha"]},
+        ),
     ],
 )
 def test_16_bit_tiff_that_opencv_misreads_is_refused(tmp_path, image, options):
@@ -289,12 +293,13 @@ def test_flipped_bytes_never_crash(tmp_path, kind):
 
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-EXPOSURE, ISO, TAKEN, MAKE, ORIENTATION = 0x829A, 0x8827, 0x9003, 0x10F, 0x112
+EXPOSURE, ISO, TAKEN, MAKE = 0x829A, 0x8827, 0x9003, 0x10F
+ORIENTATION, ARTIST = 0x112, 0x13B
 
 
 def camera_exif(orientation=1):
     exif = Image.Exif()
-    exif[MAKE], exif[ORIENTATION] = "Acme", orientation
+    exif[MAKE], exif[ORIENTATION], exif[ARTIST] = "Acme", orientation, "Zoë".encode("latin-1")
     exif.get_ifd(0x8769).update(
         {EXPOSURE: IFDRational(1, 125), ISO: 800, TAKEN: "2024:05:06 07:08:09"}
     )
@@ -305,6 +310,11 @@ def camera_exif(orientation=1):
 def colours(channels, dtype):
     levels = np.random.default_rng(1).integers(0, np.iinfo(dtype).max + 1, (21, 30, channels))
     return levels.astype(dtype)
+
+
+def tifffile_bytes(folder, **options):
+    tifffile.imwrite(folder / "made.tif", RGB, photometric="rgb", **options)
+    return (folder / "made.tif").read_bytes()
 
 
 def photo_of(path, pixels, orientation=1):
@@ -357,6 +367,7 @@ class TestWriting:
         with Image.open(tmp_path / name) as image:
             exif = image.getexif()
             assert exif[MAKE] == "Acme" and exif.get(ORIENTATION, 1) == 1
+            assert exif[ARTIST] == "Zoë"
             taken = exif.get_ifd(0x8769)
             assert (taken[ISO], taken[TAKEN]) == (800, "2024:05:06 07:08:09")
             assert float(taken[EXPOSURE]) == 1 / 125
@@ -366,6 +377,53 @@ class TestWriting:
         write_photo(tmp_path / "again.png", again)
         with Image.open(tmp_path / "again.png") as image:
             assert image.getexif().get_ifd(0x8769)[ISO] == 800
+
+    @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
+    def test_exif_stays_byte_for_byte_but_for_the_orientation(self, tmp_path, name):
+        original, turned = (photo_of(tmp_path / "camera.jpg", RGB, n).exif for n in (1, 6))
+        with Image.open(tmp_path / "camera.jpg") as image:
+            stored = bytearray(image.info["exif"].removeprefix(b"Exif\0\0"))
+        place = stored.index(struct.pack(">HHL", ORIENTATION, 3, 1)) + 9
+        assert stored[place] == 6
+        stored[place] = 1
+        assert turned == stored == original
+        write_photo(tmp_path / name, Photo(RGB, turned))
+        with Image.open(tmp_path / name) as image:
+            assert image.info["exif"].removeprefix(b"Exif\0\0") == turned
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_a_tiff_is_described_as_tiff_6_asks(self, tmp_path, dtype):
+        """A made source, written by another library, keeps its resolution; tags are sorted."""
+        tags = [(ARTIST, "s", 0, "Zoë".encode("latin-1"), True), (MAKE, "s", 0, b"Acme", True)]
+        resolution = {"resolution": ((300, 7), (200, 7)), "resolutionunit": 3}
+        path, again = tmp_path / "a.tif", tmp_path / "again.tif"
+        tifffile.imwrite(path, colours(3, dtype), byteorder=">", extratags=tags, **resolution)
+        photo = read_photo(path)
+        assert photo.exif and not photo.conversions
+        jpeg = photo_of(tmp_path / "camera.jpg", photo.pixels)
+        for exif in (photo.exif, jpeg.exif):
+            write_photo(again, Photo(photo.pixels, exif))
+            with tifffile.TiffFile(again) as tiff:
+                page = tiff.pages[0]
+                assert len(tiff.pages) == 1 and page.offset % 2 == 0
+                assert list(page.tags.keys()) == sorted(page.tags.keys())
+                assert page.predictor == 2
+                np.testing.assert_array_equal(page.asarray(), photo.pixels)
+                assert page.tags[MAKE].value == "Acme"
+                if exif is jpeg.exif:
+                    assert page.tags[0x8769].value["ISOSpeedRatings"] == 800
+                else:
+                    assert page.tags[282].value == (300, 7) and page.tags[283].value == (200, 7)
+                    assert page.tags[296].value == 3
+
+    def test_a_resolution_that_is_no_number_is_left_out(self, tmp_path):
+        content = bytearray(tifffile_bytes(tmp_path, resolution=((72, 1), (72, 1))))
+        for _ in range(2):
+            place = content.index(struct.pack("<LL", 72, 1))
+            content[place : place + 8] = bytes(8)
+        (tmp_path / "a.tif").write_bytes(content)
+        write_photo(tmp_path / "b.tif", read_photo(tmp_path / "a.tif"))
+        np.testing.assert_array_equal(read_image(tmp_path / "b.tif"), RGB)
 
     @pytest.mark.parametrize("orientation", UPRIGHT)
     def test_a_photograph_is_turned_once(self, tmp_path, orientation):
@@ -407,7 +465,11 @@ class TestConversions:
     def test_cmyk_loses_its_profile(self, tmp_path):
         Image.new("CMYK", (8, 8)).save(tmp_path / "a.tif", icc_profile=b"of inks")
         photo = read_photo(tmp_path / "a.tif")
-        assert not photo.profile and photo.conversions == ("CMYK was converted to RGB.",)
+        assert not photo.profile
+        assert photo.conversions == (
+            "CMYK was converted to RGB.",
+            "Its colour profile is for other pixels and was left out.",
+        )
 
     def test_grey_with_alpha_at_16_bits_becomes_colour(self, tmp_path):
         image = colours(2, np.uint16)
@@ -432,3 +494,29 @@ class TestConversions:
         frames = [Image.fromarray(image) for image in (RGB, 255 - RGB)]
         frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
         assert "first of several" in read_photo(tmp_path / "a.tif").conversions[0]
+
+    @pytest.mark.parametrize("mode", ["L", "RGB"])
+    def test_a_transparent_colour_becomes_alpha(self, tmp_path, mode):
+        image = Image.fromarray(RGB).convert(mode)
+        colour = image.getpixel((0, 0))
+        image.save(tmp_path / "a.png", transparency=colour)
+        alpha = read_photo(tmp_path / "a.png").pixels[..., -1]
+        same = (np.atleast_3d(np.array(image)) == colour).all(axis=2)
+        np.testing.assert_array_equal(alpha, np.where(same, 0, 255))
+
+    @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp"])
+    @pytest.mark.parametrize("exif", [b"Exif\0\0rubbish", b"Exif\0\0II*\0\xff\0\0\0"])
+    def test_damaged_exif_does_not_cost_the_photograph(self, tmp_path, name, exif):
+        Image.fromarray(RGB).save(tmp_path / name, exif=exif)
+        photo = read_photo(tmp_path / name)
+        assert photo.pixels.shape == RGB.shape and not photo.exif
+        assert "EXIF is damaged" in photo.conversions[0]
+
+    def test_without_exif_and_profile_there_is_none(self, tmp_path):
+        for name in ("a.png", "a.jpg", "a.webp", "a.bmp"):
+            Image.fromarray(RGB).save(tmp_path / name)
+            photo = read_photo(tmp_path / name)
+            assert (photo.exif, photo.profile, photo.conversions) == (b"", b"", ())
+            write_photo(tmp_path / "again.png", photo)
+            with Image.open(tmp_path / "again.png") as image:
+                assert not image.info

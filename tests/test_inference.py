@@ -113,7 +113,13 @@ class TestRefusals:
             with pytest.raises(CaseStudyError, match="in \\[0, 1\\]"):
                 denoise(network, np.full((8, 8, 3), value, np.float32))
 
-    @pytest.mark.parametrize("tile, overlap", [(100, 32), (128, 30), (64, 48), (64, -16)])
+    def test_results_that_are_no_numbers(self):
+        with pytest.raises(CaseStudyError, match="no numbers"):
+            denoise(lambda images: images * np.nan, np.ones((8, 8, 3), np.uint8))
+
+    @pytest.mark.parametrize(
+        "tile, overlap", [(100, 32), (128, 30), (64, 48), (64, -16), (-64, 0)]
+    )
     def test_impossible_tiles(self, tile, overlap):
         with pytest.raises(CaseStudyError, match="not possible"):
             denoise(blur, np.zeros((8, 8, 3), np.uint8), tile, overlap)
