@@ -15,6 +15,8 @@ UNKNOWN = -1.0  # in a noise level map: nobody knows how strong the noise is
 # photograph alone.
 NOISELESS_SHARE = 1 / 8
 
+JPEG_BLOCK = 16  # px, with colour at half the resolution
+
 
 class PatchBatches(keras.utils.PyDataset):
     """Batches of noisy and clean patches; each epoch has an order, crops and noise of its own.
@@ -39,6 +41,11 @@ class PatchBatches(keras.utils.PyDataset):
         random simulated camera (`casestudy.noise`), or, of `NOISELESS_SHARE`, left as it is.
     simulated_from : Patches or None
         Where those clean patches are drawn from; None: it is the patch whose turn it is.
+    recompressed_share : float
+        Share of the other patches that are compressed to JPEG once more, as photographs are
+        when they are passed on: noise is then smoother, and has less colour. Noisy and clean
+        image are compressed alike, at a quality uniform in 60 to 100, because what the
+        compression takes is not noise.
     level_maps : bool
         Give CBDNet's noise level map as a second target. It is known for captures of `sample`
         and of `simulated_share`, and `UNKNOWN` for others.
@@ -59,6 +66,7 @@ class PatchBatches(keras.utils.PyDataset):
         training: bool = False,
         simulated_share: float = 0.0,
         simulated_from: Patches | None = None,
+        recompressed_share: float = 0.0,
         level_maps: bool = False,
         seed: int = 0,
     ):
@@ -67,7 +75,7 @@ class PatchBatches(keras.utils.PyDataset):
         self.crop_size = min(crop_size or patches.size, patches.size)
         self.training, self.seed = training, seed
         self.simulated_share, self.simulated_from = simulated_share, simulated_from
-        self.level_maps = level_maps
+        self.recompressed_share, self.level_maps = recompressed_share, level_maps
         whole = len(patches) // self.batch_size
         self.batches_per_epoch = whole if training else -(-len(patches) // self.batch_size)
         self._choose(0, range(self.batches_per_epoch))
@@ -109,11 +117,8 @@ class PatchBatches(keras.utils.PyDataset):
         self, patch: int, is_simulated: bool, rng: np.random.Generator
     ) -> list[np.ndarray]:
         """Return one cropped and turned patch, noisy and clean, and its level map if wanted."""
-        if is_simulated:
-            noisy, clean, camera, iso = self._simulated(patch, rng)
-        else:
-            noisy, clean = self._crop(self.patches, patch, rng)
-            camera, iso = self._camera(patch)
+        capture = self._simulated if is_simulated else self._real
+        noisy, clean, camera, iso = capture(patch, rng)
         images = [noisy, clean]
         if self.level_maps and camera:
             images.append(noise.noise_level_map(clean, camera, iso))
@@ -122,23 +127,38 @@ class PatchBatches(keras.utils.PyDataset):
         orientation = rng.integers(8) if self.training else 0
         return [oriented(image, orientation) for image in images]
 
+    def _real(
+        self, patch: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, noise.Camera | None, float]:
+        if rng.random() >= self.recompressed_share:
+            return *self._crop(self.patches, patch, self.crop_size, rng), *self._camera(patch)
+        # A photograph may have been cut anywhere, so JPEG's blocks may begin anywhere.
+        side = min(self.crop_size + JPEG_BLOCK, self.patches.size)
+        noisy, clean = self._crop(self.patches, patch, side, rng)
+        quality = int(rng.integers(60, 101))
+        noisy, clean = noise.jpeg(noisy, quality), noise.jpeg(clean, quality)
+        top, left = rng.integers(side - self.crop_size + 1, size=2)
+        part = slice(top, top + self.crop_size), slice(left, left + self.crop_size)
+        return noisy[part], clean[part], None, 0
+
     def _simulated(
         self, patch: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, noise.Camera, float]:
         source = self.patches
         if self.simulated_from:
             source, patch = self.simulated_from, rng.integers(len(self.simulated_from))
-        _, clean = self._crop(source, patch, rng)
+        _, clean = self._crop(source, patch, self.crop_size, rng)
         if rng.random() < NOISELESS_SHARE:
             return clean, clean, noise.NOISELESS, 1
         camera = noise.random_camera(rng)
         return *noise.capture(clean, camera, 1, rng), camera, 1
 
+    @staticmethod
     def _crop(
-        self, source: Patches, patch: int, rng: np.random.Generator
+        source: Patches, patch: int, side: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        top, left = rng.integers(source.size - self.crop_size + 1, size=2)
-        return source.crop(patch, top, left, self.crop_size)
+        top, left = rng.integers(source.size - side + 1, size=2)
+        return source.crop(patch, top, left, side)
 
     def _camera(self, patch: int) -> tuple[noise.Camera | None, float]:
         """Return the simulated camera and ISO that a patch was captured with, or None."""

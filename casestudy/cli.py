@@ -99,6 +99,9 @@ def train(
     simulated_share: Annotated[
         float, typer.Option(help="Share of patches under simulated camera noise.")
     ] = 0.0,
+    recompressed_share: Annotated[
+        float, typer.Option(help="Share of the others that are compressed to JPEG once more.")
+    ] = 0.0,
     filters: Annotated[int, typer.Option(help="Width; 0: the published one.")] = 0,
     bfloat16: Annotated[
         bool, typer.Option(help="Compute in bfloat16; weights stay float32.")
@@ -143,6 +146,7 @@ def train(
         "warmup_steps": warmup_steps,
         "clip_norm": clip_norm,
         "simulated_share": simulated_share,
+        "recompressed_share": recompressed_share,
         "bfloat16": bfloat16,
         "max_minutes": max_minutes,
         "checkpoint_steps": checkpoint_steps,

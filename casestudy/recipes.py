@@ -9,7 +9,7 @@ from casestudy.datasets.soundness import judge
 from casestudy.errors import CaseStudyError
 from casestudy.patches import Patches, cut_patches
 
-FRAMES, PHOTOGRAPHS = "polyu-frames", "bsds500"
+FRAMES, CROPS, PHOTOGRAPHS = "polyu-frames", "polyu", "bsds500"
 PATCH = 160  # px, a third of a photograph of BSDS500
 VALIDATION_PATCHES = 24  # of each
 
@@ -21,7 +21,8 @@ _SHARED = {
     "optimizer": "muon",
     "learning_rate": 6e-4,
     "warmup_steps": 100,
-    "simulated_share": 0.5,
+    "simulated_share": 0.25,
+    "recompressed_share": 0.75,
     "bfloat16": True,
 }
 
@@ -44,11 +45,14 @@ class TrainingData:
     Parameters
     ----------
     training : Patches
-        Real noise: PolyU's whole frames of the training scenes, at their own resolution.
+        Real noise: PolyU's whole frames of the training scenes, at their own resolution. They
+        are JPEG of the highest quality, PolyU's crops (and most photographs) of a lower one,
+        which is why `recompressed_share` compresses them again.
     simulated_from : Patches
         Clean photographs for simulated cameras: BSDS500's training part.
     validation : Patches
-        Of other scenes and photographs, as many with real as with simulated noise.
+        PolyU's crops of other scenes, and as many patches of other photographs under simulated
+        noise.
     """
 
     training: Patches
@@ -80,19 +84,17 @@ def training_data() -> TrainingData:
     CaseStudyError
         If the datasets are not there.
     """
-    frames = {
-        part: [p for p in load_pairs(FRAMES) if p.part == part and _is_sound(p)]
-        for part in ("train", "validation")
-    }
+    frames = [p for p in load_pairs(FRAMES) if p.part == "train" and _is_sound(p)]
+    crops = [p for p in load_pairs(CROPS) if p.part == "validation"]
     photographs = [p for p in load_pairs(f"{PHOTOGRAPHS}-clean") if p.part == "train"]
     captures = [p for p in load_pairs(PHOTOGRAPHS) if p.part == "validation"]
-    validation = cut_patches(f"{FRAMES}, {PHOTOGRAPHS}", [*frames["validation"], *captures], PATCH)
+    validation = cut_patches(f"{CROPS}, {PHOTOGRAPHS}", [*crops, *captures], PATCH)
     chosen = [
         validation.of_images([pair.id for pair in pairs]).spread(VALIDATION_PATCHES).rows
-        for pairs in (frames["validation"], captures)
+        for pairs in (crops, captures)
     ]
     return TrainingData(
-        training=cut_patches(FRAMES, frames["train"], PATCH),
+        training=cut_patches(FRAMES, frames, PATCH),
         simulated_from=cut_patches(f"{PHOTOGRAPHS}-clean", photographs, PATCH),
         validation=validation.take(np.concatenate(chosen)),
     )

@@ -151,6 +151,23 @@ def test_some_simulated_captures_stay_without_noise(patches):
     assert np.mean(untouched) == pytest.approx(1 / 8, abs=0.04)
 
 
+def test_patches_that_are_compressed_again_lose_fine_colour_in_both_images(patches):
+    """JPEG halves the resolution of colour: of neighbours' differences in Cb, little is left."""
+
+    def fine_colour(images):
+        blue = images @ np.float32([-0.168736, -0.331264, 0.5])  # Cb of JPEG (JFIF 1.02)
+        return np.abs(np.diff(blue, axis=2)).mean(axis=(1, 2))
+
+    for share in (0.0, 0.5, 1.0):
+        again = []
+        for epoch in range(12):
+            batches = PatchBatches(patches, 8, 16, training=True, recompressed_share=share)
+            for noisy, clean in batches.part(epoch):
+                again += list(fine_colour(noisy) < 0.5 * fine_colour(patches.noisy([0])).mean())
+                assert np.abs(noisy - clean).mean() < 0.1
+        assert np.mean(again) == pytest.approx(share, abs=0.06)
+
+
 def test_level_maps_are_unknown_for_real_noise_and_known_for_simulated(patches):
     batches = PatchBatches(patches, batch_size=4, crop_size=16, level_maps=True)
     assert (batches[0][1]["noise_level_map"] == UNKNOWN).all()
