@@ -74,9 +74,9 @@ def denoise(
     height, width = levels.shape[:2]
     rows, columns = (_tiles(side, tile or side, overlap) for side in (height, width))
     weights = [_fade(spans, overlap) for spans in (rows, columns)]
-    done, band = 0, None  # rows that are finished, and what is known of the following ones
-    works = progress([(row, column) for row in range(len(rows)) for column in range(len(columns))])
-    for row, column in works:
+    tiles = [(row, column) for row in range(len(rows)) for column in range(len(columns))]
+    band = None  # the rows of a tile, or what is known of the next ones
+    for row, column in progress(tiles):
         top, bottom = rows[row]
         if column == 0:
             above, band = band, np.zeros((bottom - top, width, 3 if coloured else 1), np.float32)

@@ -121,7 +121,7 @@ def train(
         level map (`casestudy.losses`) to the squared error, and "cbdnet-mae", `MAP_WEIGHT` times
         as strong, to the absolute error.
     optimizer : {"adam", "muon"}
-        "muon" is `casestudy.optimizers.Muon`, which needs a few times fewer steps.
+        "muon" is `casestudy.optimizers.Muon`.
     learning_rate : float
         The highest.
     schedule : {"cosine", "constant"}
