@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -83,6 +83,10 @@ def train(
         str | None,
         typer.Option(help="Folder under reports/.  [default: the recipe's or dataset's name]"),
     ] = None,
+    start: Annotated[
+        Literal["random", "released"],
+        typer.Option(help="First weights: random, or those that come with the package."),
+    ] = "random",
     epochs: Annotated[int, typer.Option(help="Times that every patch is shown.")] = 25,
     batch_size: Annotated[int, typer.Option(help="Patches per step.")] = 16,
     crop_size: Annotated[
@@ -125,12 +129,14 @@ def train(
 
     Writes weights, history and manifest to reports/RUN/models. After an interruption, even a
     kill, the same command goes on. Notebooks of the run load the weights with -p weights=run.
+    --start released goes on from the network that comes with the package, on pairs of yours.
 
     Example: casestudy train ridnet --dataset polyu --run long --epochs 25 --crop-size 64
     """
-    from casestudy import recipes
+    from casestudy import recipes, released
     from casestudy.experiment import open_experiment
     from casestudy.models import build
+    from casestudy.models.weights import load_weights
     from casestudy.parameters import check_parameters
     from casestudy.paths import absolute, reports_root, run_name
     from casestudy.training import train
@@ -165,6 +171,9 @@ def train(
     sizes = {"filters": filters} if filters else {}
     check_parameters({"seed": seed, **sizes, **settings})
     network = build(model, seed, precision, **sizes)
+    if start == "released":
+        load_weights(network, released.released_file(model, ".safetensors"))
+        settings["start"] = released.read_manifest(model)
     folder = reports_root() / run_name(recipe or dataset, run) / "models"
     if recipe:
         data = recipes.training_data()

@@ -23,7 +23,7 @@ _SHARED = {
     "warmup_steps": 100,
     "simulated_share": 0.25,
     "recompressed_share": 0.75,
-    "bfloat16": True,
+    "bfloat16": False,
 }
 
 # recipe: network: settings

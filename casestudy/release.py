@@ -30,13 +30,6 @@ DATASETS = {
 RECIPE = "released"
 LARGEST_LOSS = 0.005  # dB that 16 bits may cost
 
-TITLES = {
-    "autoencoder": "Autoencoder",
-    "cbdnet": "CBDNet",
-    "pridnet-half": "PRIDNet, half width",
-    "ridnet": "RIDNet",
-}
-
 
 def release(network: str, folder: Path) -> None:
     """Write the released files of a network from a finished training; all of them, or none.
@@ -96,7 +89,7 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
     )
     return environment.get_template("card.md.j2").render(
         network=network,
-        title=TITLES[network],
+        title=released.TITLES[network],
         manifest=manifest,
         settings=manifest["identity"],
         datasets=DATASETS,
@@ -104,7 +97,7 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
         cameras=summarize(scores["polyu"], ["camera"]),
         validation_scenes=sorted(polyu.VALIDATION_SCENES),
         test_scenes=sorted(polyu.TEST_SCENES),
-        command=_command(network, manifest["identity"]),
+        command=_command(network, manifest),
         date=time.strftime("%Y-%m-%d"),
         machine=provenance.machine(),
     )
@@ -142,12 +135,15 @@ def _write_checksums(network: str) -> None:
         temporary.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
 
 
-def _command(network: str, identity: dict[str, object]) -> str:
+def _command(network: str, manifest: dict[str, object]) -> str:
     """Return the command that trains like this, with every setting that is not the recipe's."""
+    identity = manifest["identity"]
     usual = {"schedule": "cosine", "clip_norm": 0.0, "seed": 0, "max_minutes": 0.0}
     usual |= recipes.recipe(RECIPE, network)
     actual = identity | {"bfloat16": identity["precision"] == "mixed_bfloat16"}
     words = [f"casestudy train {network} --recipe {RECIPE}"]
+    if manifest["start"]:
+        words.append("--start released")
     for name, value in usual.items():
         option = name.replace("_", "-")
         if actual[name] != value and isinstance(value, bool):

@@ -15,7 +15,13 @@ from casestudy.errors import CaseStudyError
 FOLDER = Path(__file__).parent / "models" / "released"
 SUMS = "SHA256SUMS"
 SUFFIXES = (".safetensors", ".history.csv", ".json", ".md")
-NETWORKS = ("autoencoder", "cbdnet", "pridnet-half", "ridnet")
+TITLES = {  # in comparisons
+    "autoencoder": "autoencoder",
+    "cbdnet": "CBDNet",
+    "pridnet-half": "PRIDNet, half width",
+    "ridnet": "RIDNet",
+}
+NETWORKS = tuple(TITLES)
 
 
 def released_file(network: str, suffix: str) -> Path:

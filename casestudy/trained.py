@@ -1,12 +1,14 @@
 """Networks that were trained before: their weights, and what is known of their training."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import pandas as pd
 
 from casestudy import models, provenance, released
+from casestudy.comparison import TRAINED_HERE
 from casestudy.datasets import DATASETS
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import Experiment
@@ -57,17 +59,61 @@ def read_manifest(model: keras.Model, folder: Path) -> dict[str, object]:
     return json.loads(file.read_text())
 
 
-def load_released(name: str, experiment: Experiment) -> keras.Model:
-    """Return a released network, `casestudy.models.load`, to be tested in an experiment.
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network to be tested.
+
+    Parameters
+    ----------
+    title : str
+        Its name in the comparison.
+    model : keras.Model
+    file : Path
+        Its weights.
+    """
+
+    title: str
+    model: keras.Model
+    file: Path
+
+
+def networks_to_test(
+    title: str, model: keras.Model, experiment: Experiment, released_name: str
+) -> list[TrainedNetwork]:
+    """Return the network that a notebook trained and the released one, in this order.
+
+    Where the released network has seen what the experiment tests on, as happens when PolyU is
+    split by image, it is left out, which is printed.
+
+    Parameters
+    ----------
+    title : str
+        What the comparison calls the network.
+    model : keras.Model
+        Trained in the experiment's run folder.
+    experiment : Experiment
+    released_name : str
+        A name in `casestudy.released.NETWORKS`.
 
     Raises
     ------
     CaseStudyError
-        As `casestudy.models.load`; or if the network was trained on what is tested here.
+        As `casestudy.models.load`.
     """
+    here = TrainedNetwork(
+        title + TRAINED_HERE, model, experiment.models / f"{model.name}.safetensors"
+    )
     table = experiment.test.table
-    refuse_seen(released.read_manifest(name), table, table["dataset"].iloc[0])
-    return models.load(name)
+    known = seen(released.read_manifest(released_name), table, table["dataset"].iloc[0])
+    if known.any():
+        images = table.loc[known, "image"]
+        print(
+            f"The released network is left out: {images.nunique()} of the images that are tested "
+            f"here, such as {images.iloc[0]}, or their scenes, were in its training."
+        )
+        return [here]
+    file = released.released_file(released_name, ".safetensors")
+    return [here, TrainedNetwork(released.TITLES[released_name], models.load(released_name), file)]
 
 
 def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> None:
@@ -77,13 +123,12 @@ def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str)
         raise CaseStudyError(
             f"{manifest['identity']['network']} was trained on {known['image'].nunique()} of the "
             f"images that are tested here, or on their scenes: such as {known['image'].iloc[0]}. "
-            "Use the same seed, split_by and max_pairs as in its training; for a released "
-            "network, split_by=scene."
+            "Use the same seed, split_by and max_pairs as in its training."
         )
 
 
 def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.Series:
-    """Tell on which images a network was trained, or its best epoch chosen.
+    """Tell on which images a network was trained, or its best epoch chosen, first or later.
 
     Images are compared; and scenes, where it was trained on other files of the same photographs,
     as PolyU's frames are of PolyU's crops.
@@ -103,6 +148,8 @@ def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.
         For each row of `tested`.
     """
     known = pd.Series(False, tested.index)
+    if manifest.get("start"):
+        known |= seen(manifest["start"], tested, dataset)
     for data in manifest["data"].values():
         names = [data["dataset"], *data["dataset"].split(", ")]
         if dataset in names:
@@ -116,12 +163,18 @@ def _family(dataset: str) -> str:
     return dataset.split("-")[0]
 
 
-def effort(model: keras.Model, folder: Path, article_epochs: int) -> str:
-    """Say how long a finished training was, beside the article's 6,912 patches of 256x256."""
-    manifest = read_manifest(model, folder)
+def effort(manifest: dict[str, object], article_epochs: int) -> str:
+    """Say how long a finished training was, beside the article's 6,912 patches of 256x256.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `read_manifest`, or of a released network.
+    article_epochs : int
+    """
     article = article_epochs * ARTICLE_MEGAPIXELS
     return (
-        f"{manifest['last']['epoch']:.0f} epochs, {manifest['megapixels']:.3g} megapixels in "
+        f"{manifest['last']['epoch']:.0f} epochs, {manifest['megapixels']:,.3g} megapixels in "
         f"{manifest['seconds'] / 60:.1f} minutes. The article's {article_epochs} epochs are "
         f"{article:,.0f} megapixels, {article / manifest['megapixels']:,.1f} times as much."
     )

@@ -94,6 +94,7 @@ def train(
     seed: int = 0,
     checkpoint_steps: int = 200,
     tensorboard: bool = False,
+    start: dict[str, object] | None = None,
 ) -> pd.DataFrame:
     """Train a network, or go on where an earlier call was stopped.
 
@@ -106,7 +107,7 @@ def train(
     Parameters
     ----------
     model : keras.Model
-        Just built by `casestudy.models.build`; trained in place.
+        From `casestudy.models.build`, or from `load` to go on from there; trained in place.
     train_patches, validation_patches : Patches
         Validation patches come from training scenes, never from the test split.
     epochs : int
@@ -144,6 +145,9 @@ def train(
         Steps between checkpoints within an epoch; there is one at the end of each epoch, too.
     tensorboard : bool
         Write the history as TensorBoard events, too, to `<name>.tensorboard/`.
+    start : dict or None
+        Manifest of the training that the model's first weights come from, which becomes part of
+        this one's.
 
     Returns
     -------
@@ -182,7 +186,7 @@ def train(
             data = {"training": train_patches, "validation": validation_patches}
             if simulated_from:
                 data["simulated"] = simulated_from
-            training = Training(model, data, settings, folder)
+            training = Training(model, data, settings, folder, start)
             return training.run(devices, tensorboard)
     except Timeout:
         raise CaseStudyError(
@@ -235,8 +239,10 @@ class Training:
         data: dict[str, Patches],
         settings: dict[str, object],
         folder: Path,
+        start: dict[str, object] | None,
     ):
         self.model, self.data, self.settings, self.folder = model, data, settings, folder
+        self.start = start
         self.progress = Progress()
         self.commit = provenance.commit()  # now, since files may change while it trains
         self.last_tick = 0.0
@@ -463,6 +469,7 @@ class Training:
         manifest = {
             "identity": self.identity,
             "data": {part: _contents(patches) for part, patches in self.data.items()},
+            "start": self.start,
             "parameters": self.model.count_params(),
             "megapixels": self._megapixels(),
             "best": history.loc[history["val_psnr_db"].idxmax()].to_dict(),

@@ -1,11 +1,15 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from casestudy import models, released
 from casestudy.cli import app
+from casestudy.models.weights import load_weights
 
 
 def casestudy(*arguments, **options):
@@ -43,6 +47,7 @@ def test_help_is_there_for_every_command(command):
         (("data", "check", "folder:/nowhere"), "/nowhere"),
         (("train", "ridnett"), "autoencoder, cbdnet, pridnet, pridnet-half, ridnet"),
         (("train", "ridnet", "--recipe", "relaesed"), "Known: released"),
+        (("train", "pridnet", "--start", "released"), "pridnet-half"),
         (("train", "ridnet", "--recipe", "released", "--max-pairs", "9"), "--max-pairs"),
         (("evaluate", "ridnett"), "autoencoder, cbdnet, pridnet-half, ridnet"),
         (("release", "pridnet"), "pridnet-half"),
@@ -87,10 +92,28 @@ def test_train_writes_weights_and_a_second_call_loads_them(pair_folder, tmp_path
         result = CliRunner().invoke(app, f"{command} {small}".split())
         assert result.exit_code == 0, result.output
         assert "Best validation PSNR" in result.output
-        models = tmp_path / "reports" / "one" / "models"
-        assert str(models / "autoencoder.safetensors") in result.output.replace("\n", "")
-    assert (models / "autoencoder.json").is_file() and (
-        models / "autoencoder.tensorboard"
-    ).is_dir()
+        folder = tmp_path / "reports" / "one" / "models"
+        assert str(folder / "autoencoder.safetensors") in result.output.replace("\n", "")
+    assert (folder / "autoencoder.json").is_file()
+    assert (folder / "autoencoder.tensorboard").is_dir()
     refused = CliRunner().invoke(app, f"{command} {small} --loss mae".split())
     assert "loss was 'mse' and is now 'mae'" in str(refused.exception)
+
+
+def test_train_goes_on_from_the_released_weights(pair_folder, tmp_path, monkeypatch):
+    """At a learning rate that changes nothing, which leaves what it started from."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr("casestudy.paths.project_root", lambda: tmp_path)
+    command = f"train autoencoder --dataset folder:{pair_folder} --run own --start released"
+    small = "--epochs 1 --patch-size 32 --batch-size 8 --learning-rate 1e-30"
+    result = CliRunner().invoke(app, f"{command} {small}".split())
+    assert result.exit_code == 0, result.output
+    folder = tmp_path / "reports" / "own" / "models"
+    manifest = json.loads((folder / "autoencoder.json").read_text())
+    assert manifest["start"] == released.read_manifest("autoencoder")
+    trained = models.build("autoencoder", seed=1)
+    load_weights(trained, folder / "autoencoder.safetensors")
+    expected = models.load("autoencoder").get_weights()
+    for weight, first in zip(trained.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(weight, first)

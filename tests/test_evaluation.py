@@ -109,5 +109,12 @@ class TestSeenImages:
         with pytest.raises(CaseStudyError, match="such as b_1"):
             refuse_seen(self.manifest("polyu-frames, bsds500", ["c"], ["b"]), self.tested, "polyu")
 
+    def test_images_of_an_earlier_training_that_this_one_went_on_from(self):
+        later = self.manifest("folder:/own", ["x"], ["x"])
+        refuse_seen(later, self.tested, "polyu")
+        later["start"] = self.manifest("polyu-frames", ["c"], ["b"])
+        with pytest.raises(CaseStudyError, match="such as b_1"):
+            refuse_seen(later, self.tested, "polyu")
+
     def test_other_photographs_may_be_called_alike(self):
         refuse_seen(self.manifest("polyu", ["a_1"], ["a"]), self.tested, "folder:/own")

@@ -11,15 +11,16 @@ from casestudy.patches import cut_patches
 from casestudy.training import train
 
 
-def manifest(**identity):
+def manifest(start=None, **identity):
     settings = {"schedule": "cosine", "clip_norm": 0.0, "seed": 0, "max_minutes": 0.0}
     settings |= {k: v for k, v in recipes.recipe("released", "ridnet").items() if k != "bfloat16"}
-    settings |= {"network": "ridnet", "precision": "mixed_bfloat16"} | identity
+    settings |= {"network": "ridnet", "precision": "float32"} | identity
     part = {"dataset": "polyu-frames", "patches": 5, "patch size": 160}
     part |= {"images": ["a", "b"], "scenes": ["bag", "robot"]}
     return {
         "identity": settings,
         "data": {"training": part, "simulated": part, "validation": part},
+        "start": start,
         "parameters": 1_499_347,
         "megapixels": 123.4,
         "best": {"epoch": 3, "val_psnr_db": 34.5},
@@ -58,11 +59,18 @@ def test_the_card_holds_scores_recipe_and_commit():
 
 
 def test_the_card_tells_every_setting_that_is_not_the_recipes():
-    text = card(max_minutes=70.0, batch_size=32, precision="float32", seed=3)
+    text = card(max_minutes=70.0, batch_size=32, precision="mixed_bfloat16", seed=3)
     (command,) = (line for line in text.splitlines() if line.startswith("`casestudy train"))
     assert command.startswith("`casestudy train ridnet --recipe released ")
-    for option in ("--max-minutes 70", "--batch-size 32", "--no-bfloat16", "--seed 3"):
+    for option in ("--max-minutes 70", "--batch-size 32", "--bfloat16", "--seed 3"):
         assert f" {option}" in command
+
+
+def test_the_card_tells_what_a_training_went_on_from():
+    text = card(start=manifest())
+    assert "`casestudy train ridnet --recipe released --start released`" in text
+    assert "the weights released before: 123 megapixels" in text
+    assert "released before" not in card()
 
 
 class TestRefusals:
