@@ -277,6 +277,10 @@ def denoise(
     model: Annotated[
         str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")
     ] = "ridnet",
+    runtime: Annotated[
+        Literal["keras", "litert", "litert-int8"],
+        typer.Option(help="What runs a network: in floats, or in 8-bit integers."),
+    ] = "keras",
     tile: Annotated[
         int, typer.Option(help="Pixels that a network works on at once, squared; 0: the image.")
     ] = 512,
@@ -296,6 +300,7 @@ def denoise(
 
     from casestudy.denoise_files import denoise_file, denoise_folder
     from casestudy.inference import check_tiles, denoise, network_denoiser
+    from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
     from casestudy.models import load
     from casestudy.nlm import nlm_opencv
 
@@ -303,7 +308,12 @@ def denoise(
         work = partial(denoise, partial(nlm_opencv, strength=1.0), tile=0)
     else:
         check_tiles(tile)
-        work = partial(denoise, network_denoiser(load(model)), tile=tile)
+        denoiser = (
+            network_denoiser(load(model))
+            if runtime == "keras"
+            else litert_denoiser(litert_file(model, RUNTIMES[runtime]), model)
+        )
+        work = partial(denoise, denoiser, tile=tile)
     if not source.is_dir():
         target = target / source.name if target.is_dir() else target
         progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)

@@ -95,10 +95,7 @@ def denoise(
 
 
 def network_denoiser(model: keras.Model) -> Denoiser:
-    """Return a network as a denoiser of images of any size.
-
-    Images are mirrored at the right and bottom to the multiple that the network needs, and cut
-    again afterwards.
+    """Return a network as a denoiser of images of any size; see `padded`.
 
     Parameters
     ----------
@@ -111,15 +108,25 @@ def network_denoiser(model: keras.Model) -> Denoiser:
         From noisy images (N, H, W, 3), float in [0, 1], to denoised ones of the same shape,
         float32, not clipped. It raises CaseStudyError for images of another kind.
     """
-    multiple = MULTIPLES[model.name]
+
+    def predict(noisy: np.ndarray) -> np.ndarray:
+        # On several devices each would denoise the whole batch: keep the first one's.
+        return model.predict_on_batch(noisy)[: len(noisy)]
+
+    return padded(predict, MULTIPLES[model.name])
+
+
+def padded(predict: Denoiser, multiple: int) -> Denoiser:
+    """Return a denoiser of images of any size from one that needs a multiple of some pixels.
+
+    Images are mirrored at the right and bottom, and cut again afterwards.
+    """
 
     def denoise(noisy: np.ndarray) -> np.ndarray:
         check_images(noisy)
         height, width = noisy.shape[1:3]
         margins = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
-        padded = np.pad(noisy, margins, mode="symmetric")
-        # On several devices each would denoise the whole batch: keep the first one's.
-        return model.predict_on_batch(padded)[: len(noisy), :height, :width]
+        return predict(np.pad(noisy, margins, mode="symmetric"))[:, :height, :width]
 
     return denoise
 

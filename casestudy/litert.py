@@ -1,0 +1,85 @@
+"""Running networks by LiteRT, as TensorFlow Lite is called since 2024."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from casestudy import models, provenance, released
+from casestudy.errors import CaseStudyError
+from casestudy.inference import Denoiser, padded
+from casestudy.paths import cache_root, written_whole
+
+RUNTIMES = {"litert": "float32", "litert-int8": "int8"}  # kind of file, see `quantization`
+
+
+def litert_file(network: str, kind: str) -> Path:
+    """Return a released network as a LiteRT file, which is made when it is first asked for.
+
+    Parameters
+    ----------
+    network : str
+        A name in `casestudy.released.NETWORKS`.
+    kind : str
+        One of `casestudy.quantization.KINDS`.
+
+    Raises
+    ------
+    CaseStudyError
+        As `casestudy.models.load` and `casestudy.quantization.convert`.
+    """
+    weights = provenance.hash_file(released.released_file(network, ".safetensors"))
+    path = cache_root() / "litert" / f"{network}-{kind}-{weights[:12]}.tflite"
+    if not path.exists():
+        from casestudy.quantization import calibration_images, convert  # TensorFlow, seconds
+
+        print(f"{network}: making its {kind} file, once", file=sys.stderr)
+        content = convert(models.load(network), kind, calibration_images())
+        with written_whole(path) as temporary:
+            temporary.write_bytes(content)
+    return path
+
+
+def litert_denoiser(file: Path, network: str, threads: int | None = None) -> Denoiser:
+    """Return a LiteRT file as a denoiser of images of any size.
+
+    Parameters
+    ----------
+    file : Path
+        From `litert_file`, or what `casestudy.quantization.convert` returned.
+    network : str
+        A name in `casestudy.models.BUILDERS`.
+    threads : int or None
+        None for all cores.
+
+    Returns
+    -------
+    Denoiser
+        As from `casestudy.inference.network_denoiser`.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is no such file, or it is no LiteRT file.
+    """
+    try:
+        interpreter = Interpreter(str(file), num_threads=threads or os.cpu_count())
+    except ValueError as error:
+        raise CaseStudyError(f"{file} is no LiteRT file: {error}") from None
+    (source,) = interpreter.get_input_details()
+    (target,) = interpreter.get_output_details()
+    shape = None
+
+    def predict(noisy: np.ndarray) -> np.ndarray:
+        nonlocal shape
+        if noisy.shape != shape:
+            interpreter.resize_tensor_input(source["index"], noisy.shape)
+            interpreter.allocate_tensors()
+            shape = noisy.shape
+        interpreter.set_tensor(source["index"], noisy.astype(np.float32))
+        interpreter.invoke()
+        return interpreter.get_tensor(target["index"])
+
+    return padded(predict, models.MULTIPLES[network])

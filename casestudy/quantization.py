@@ -1,0 +1,143 @@
+"""Networks as LiteRT files: in floats, and in 8-bit integers, which are smaller and faster.
+
+LiteRT is what TensorFlow Lite is called since 2024. Every file takes images of any size.
+
+Kinds of file:
+
+float32
+    The network as it was trained.
+float16
+    Weights stored in 16 bits, computed in 32: half the size.
+dynamic-int8
+    Weights in 8 bits; the features before each convolution are brought to 8 bits as they come.
+int8
+    Weights and features in 8 bits, on scales that were measured on calibration images; only the
+    image that comes in and the noise that is taken from it stay floats.
+"""
+
+import contextlib
+import io
+import os
+import re
+from collections.abc import Iterable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from litert_quantizer import quantizer, recipe
+from litert_quantizer.algorithm_manager import AlgorithmName
+from litert_quantizer.qtyping import ModelQuantizationRecipe, TFLOperationName
+from litert_quantizer.recipe_manager import RecipeManager
+
+from casestudy.errors import CaseStudyError
+from casestudy.experiment import open_experiment
+
+KINDS = ("float32", "float16", "dynamic-int8", "int8")
+CALIBRATION_PATCHES = 16
+
+
+def convert(
+    model: keras.Model,
+    kind: str,
+    calibration: Iterable[np.ndarray] = (),
+    floats: Sequence[str] = (),
+) -> bytes:
+    """Return a network as the content of a LiteRT file.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `casestudy.models.build`.
+    kind : str
+        One of `KINDS`.
+    calibration : iterable of ndarray, shape (N, H, W, 3), float32 in [0, 1]
+        Noisy images for "int8". Never those that the network is tested on.
+    floats : sequence of str
+        Blocks of the network (`casestudy.models.inspection.block_of`) that "int8" leaves in
+        floats, such as those that `sensitivity` shows to suffer.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is no such kind, or no image to calibrate "int8" on.
+    """
+    if kind not in KINDS:
+        raise CaseStudyError(f"Unknown kind {kind!r}. Known: {', '.join(KINDS)}.")
+    if kind in ("float32", "float16"):
+        return _in_floats(model, kind == "float16")
+    in_floats = _in_floats(model)
+    if kind == "dynamic-int8":
+        return _quantized(in_floats, recipe.dynamic_wi8_afp32())
+    return _quantized(in_floats, _recipe(in_floats, floats), model.inputs[0].name, calibration)
+
+
+def calibration_images() -> list[np.ndarray]:
+    """Return noisy patches of the training scenes of `sample`, which every installation has."""
+    training = open_experiment("sample").train.spread(CALIBRATION_PATCHES)
+    return [training.noisy([i]) for i in range(len(training))]
+
+
+def _quantized(
+    in_floats: bytes,
+    steps: ModelQuantizationRecipe,
+    source: str = "",
+    calibration: Iterable[np.ndarray] = (),
+) -> bytes:
+    work = quantizer.Quantizer(in_floats, steps)
+    measured = None
+    if work.need_calibration:
+        images = {"serving_default": [{source: noisy} for noisy in calibration]}
+        if not images["serving_default"]:
+            raise CaseStudyError("int8 needs noisy images to calibrate on.")
+        measured = work.calibrate(images, num_threads=os.cpu_count())
+    return bytes(work.quantize(measured, enable_progress_report=False).quantized_model)
+
+
+def _recipe(in_floats: bytes, floats: Sequence[str]) -> ModelQuantizationRecipe:
+    """Return the recipe of "int8": all but some blocks, and what meets the image.
+
+    A network that adds its input to what it found would else add an input of 8 bits.
+    """
+    (result,) = Interpreter(model_content=in_floats).get_output_details()
+    manager = RecipeManager()
+    everything = TFLOperationName.ALL_SUPPORTED
+    manager.load_quantization_recipe(recipe.static_wi8_ai8())
+    for names, operation in [
+        (".*", TFLOperationName.INPUT),
+        (".*", TFLOperationName.OUTPUT),
+        (re.escape(result["name"]), everything),
+        *((rf".*/{re.escape(block)}[._].*", everything) for block in floats),
+    ]:
+        manager.add_quantization_config(names, operation, None, AlgorithmName.NO_QUANTIZE)
+    return manager.get_quantization_recipe()
+
+
+class _DilatedConv2D(keras.layers.Conv2D):
+    """A dilated convolution as one operation.
+
+    Keras writes it as SpaceToBatch, Conv, BatchToSpace where height and width are not known,
+    with a dozen operations that compute shapes around each, all of them outside LiteRT's fast
+    kernels.
+    """
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.nn.conv2d(
+            inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate
+        )
+
+
+def _in_floats(model: keras.Model, half: bool = False) -> bytes:
+    def same(layer: keras.Layer) -> keras.Layer:
+        dilated = isinstance(layer, keras.layers.Conv2D) and max(layer.dilation_rate) > 1
+        kind = _DilatedConv2D if dilated else type(layer)
+        return kind.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=same)
+    copy.set_weights(model.get_weights())
+    converter = tf.lite.TFLiteConverter.from_keras_model(copy)
+    if half:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every variable
+        return converter.convert()

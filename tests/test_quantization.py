@@ -1,0 +1,102 @@
+"""LiteRT files of networks, what is in them and what they compute."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from casestudy import models, released
+from casestudy.errors import CaseStudyError
+from casestudy.experiment import open_experiment
+from casestudy.inference import network_denoiser
+from casestudy.litert import litert_denoiser, litert_file
+from casestudy.metrics import score
+from casestudy.quantization import KINDS, calibration_images, convert
+
+SIZES = {"autoencoder": {}, "cbdnet": {"filters": 8}, "pridnet": {"filters": 4}, "ridnet": {}}
+
+
+@pytest.fixture
+def noisy():
+    return np.random.default_rng(0).random((2, 40, 52, 3), np.float32)
+
+
+def written(content, folder):
+    (folder / "network.tflite").write_bytes(content)
+    return folder / "network.tflite"
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_floats_compute_what_keras_computes_at_any_size(name, noisy, tmp_path):
+    model = models.build(name, **SIZES[name])
+    denoiser = litert_denoiser(written(convert(model, "float32"), tmp_path), name)
+    for images in (noisy, noisy[:1, :33, :17]):
+        np.testing.assert_allclose(denoiser(images), network_denoiser(model)(images), atol=1e-5)
+
+
+def test_dilated_convolutions_are_single_operations():
+    """RIDNet has 50 convolutions, 12 of them dilated; not one needs SpaceToBatch."""
+    interpreter = Interpreter(model_content=convert(models.build("ridnet"), "float32"))
+    operations = Counter(op["op_name"] for op in interpreter._get_ops_details())
+    assert operations["CONV_2D"] == 50
+    assert operations.keys() == {"CONV_2D", "ADD", "CONCATENATION", "MEAN", "LOGISTIC", "MUL"}
+
+
+def test_eight_bits_need_less_than_a_third_and_half_precision_half():
+    model, images = models.build("ridnet"), [np.full((1, 64, 64, 3), 0.5, np.float32)]
+    sizes = {kind: len(convert(model, kind, images)) for kind in KINDS}
+    assert sizes["float16"] < 0.52 * sizes["float32"]
+    assert sizes["dynamic-int8"] < 0.3 * sizes["float32"]
+    assert sizes["int8"] < 0.3 * sizes["float32"]
+
+
+def test_the_image_itself_stays_in_floats(noisy, tmp_path):
+    """A network that finds no noise must return its input, not one of 8 bits."""
+    model = models.build("ridnet")
+    last = model.get_layer("residual")
+    last.set_weights([np.zeros_like(weight) for weight in last.get_weights()])
+    denoiser = litert_denoiser(written(convert(model, "int8", [noisy]), tmp_path), "ridnet")
+    np.testing.assert_allclose(denoiser(noisy), noisy, atol=1e-6)
+
+
+def test_blocks_can_stay_in_floats(noisy):
+    """The four modules of RIDNet hold nearly all of its weights."""
+    model = models.build("ridnet")
+    whole = len(convert(model, "float32"))
+    modules = [f"eam{number}" for number in range(1, 5)]
+    assert len(convert(model, "int8", [noisy], modules)) > 0.9 * whole
+    assert 0.4 * whole < len(convert(model, "int8", [noisy], modules[:2])) < 0.8 * whole
+
+
+@pytest.mark.parametrize("network", released.NETWORKS)
+def test_eight_bits_cost_a_released_network_little(network, tmp_path, monkeypatch):
+    """At most 0.1 dB, on simulated captures of scenes that it was not calibrated on."""
+    monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path))
+    test = open_experiment("sample", patch_size=128).test.spread(8)
+    file = litert_file(network, "int8")
+    assert litert_file(network, "int8") == file  # the second time it is there
+    whole, _ = score(network, network_denoiser(models.load(network)), test)
+    eight_bits, _ = score(network, litert_denoiser(file, network), test)
+    assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - 0.1
+
+
+def test_calibration_sees_no_test_scene():
+    experiment = open_experiment("sample")
+    training = {experiment.train.noisy([i]).tobytes() for i in range(len(experiment.train))}
+    assert all(images.tobytes() in training for images in calibration_images())
+
+
+def test_refusals(tmp_path):
+    model = models.build("autoencoder")
+    with pytest.raises(CaseStudyError, match="Known: float32, float16, dynamic-int8, int8"):
+        convert(model, "int4")
+    with pytest.raises(CaseStudyError, match="calibrate"):
+        convert(model, "int8")
+    for content in (b"", b"text", b"\x1c\0\0\0TFL3" + bytes(100)):
+        file = written(content, tmp_path)
+        with pytest.raises(CaseStudyError, match=re.escape(str(file))):
+            litert_denoiser(file, "ridnet")
+    with pytest.raises(CaseStudyError, match=r"none\.tflite"):
+        litert_denoiser(tmp_path / "none.tflite", "ridnet")
