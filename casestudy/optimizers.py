@@ -33,6 +33,13 @@ class Muon(keras.optimizers.Muon):
     def _should_use_adamw(self, variable: keras.Variable) -> bool:
         return len(variable.shape) < 2
 
+    def update_step(
+        self, gradient: object, variable: keras.Variable, learning_rate: object
+    ) -> None:
+        # TensorFlow does not know the shape of some gradients when it traces a step.
+        gradient = keras.ops.reshape(gradient, variable.shape)
+        super().update_step(gradient, variable, learning_rate)
+
     def zeropower_via_newtonschulz5(self, x: object, steps: int) -> object:
         matrix = keras.ops.reshape(x, (-1, x.shape[-1]))
         return keras.ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape)

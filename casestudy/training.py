@@ -25,7 +25,7 @@ from tqdm import tqdm
 from casestudy import provenance
 from casestudy.batches import PatchBatches
 from casestudy.checkpoint import delete_checkpoint, load_checkpoint, save_checkpoint
-from casestudy.devices import all_devices, device_names
+from casestudy.devices import all_devices, device_names, keep_freed_memory
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import Experiment
 from casestudy.losses import level_map_loss, psnr_db
@@ -181,6 +181,7 @@ def train(
     settings = check_parameters(settings)
     _refuse_unusable(settings, model, train_patches, validation_patches)
     folder.mkdir(parents=True, exist_ok=True)
+    keep_freed_memory()
     try:
         with FileLock(folder / f".{model.name}.lock", timeout=0), all_devices() as devices:
             data = {"training": train_patches, "validation": validation_patches}

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from casestudy import models
 from casestudy.optimizers import Muon
 
 RATE = 0.01
@@ -43,3 +44,14 @@ class TestMuon:
         optimizer.build([weights])
         optimizer.apply([keras.ops.zeros((3, 3, 2, 2))])
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(weights), 1)
+
+    @pytest.mark.parametrize("name", models.BUILDERS)
+    def test_every_network_can_be_trained_with_it(self, name):
+        """Also where TensorFlow does not know a gradient's shape, as with PRIDNet's."""
+        model = models.build(name, filters=4)
+        before = model.get_weights()
+        model.compile(Muon(RATE), "mae", jit_compile=False)  # compiling takes a minute
+        images = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+        assert np.isfinite(model.train_on_batch(images, 1 - images))
+        for old, new in zip(before, model.get_weights(), strict=True):
+            assert (old != new).any()
