@@ -19,19 +19,26 @@ import contextlib
 import io
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from litert_quantizer import quantizer, recipe
 from litert_quantizer.algorithm_manager import AlgorithmName
-from litert_quantizer.qtyping import ModelQuantizationRecipe, TFLOperationName
-from litert_quantizer.recipe_manager import RecipeManager
+from litert_quantizer.qtyping import TFLOperationName
+from tqdm import tqdm
 
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
+from casestudy.litert import litert_denoiser
+from casestudy.metrics import score
+from casestudy.models.inspection import block_of
+from casestudy.patches import Patches
 
 KINDS = ("float32", "float16", "dynamic-int8", "int8")
 CALIBRATION_PATCHES = 16
@@ -60,16 +67,58 @@ def convert(
     Raises
     ------
     CaseStudyError
-        If there is no such kind, or no image to calibrate "int8" on.
+        If there is no such kind or block, or no image to calibrate "int8" on.
     """
     if kind not in KINDS:
         raise CaseStudyError(f"Unknown kind {kind!r}. Known: {', '.join(KINDS)}.")
     if kind in ("float32", "float16"):
         return _in_floats(model, kind == "float16")
+    if unknown := sorted(set(floats) - set(_blocks(model))):
+        raise CaseStudyError(
+            f"{model.name} has no block {unknown[0]!r}. Known: {', '.join(_blocks(model))}."
+        )
     in_floats = _in_floats(model)
     if kind == "dynamic-int8":
-        return _quantized(in_floats, recipe.dynamic_wi8_afp32())
-    return _quantized(in_floats, _recipe(in_floats, floats), model.inputs[0].name, calibration)
+        work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
+        return bytes(work.quantize(enable_progress_report=False).quantized_model)
+    return _int8(in_floats, _calibrate(in_floats, calibration), floats)
+
+
+def sensitivity(
+    model: keras.Model, calibration: Sequence[np.ndarray], patches: Patches
+) -> pd.DataFrame:
+    """Return how much it costs to bring each block of a network alone to 8 bits.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `casestudy.models.build`.
+    calibration : sequence of ndarray, shape (N, H, W, 3), float32 in [0, 1]
+        See `convert`.
+    patches : Patches
+        To compare on; never those that the network is tested on.
+
+    Returns
+    -------
+    DataFrame
+        One row per block in the order of the network: block, lost_db (mean PSNR in floats minus
+        mean PSNR with this block in 8 bits).
+    """
+
+    def mean_psnr_db(content: bytes) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "network.tflite"
+            file.write_bytes(content)
+            scores, _ = score(model.name, litert_denoiser(file, model.name), patches, 1)
+        return scores["psnr_db"].mean()
+
+    in_floats, blocks = _in_floats(model), _blocks(model)
+    measured, whole = _calibrate(in_floats, calibration), mean_psnr_db(in_floats)
+    rows = []
+    for block in tqdm(blocks, desc="blocks in 8 bits", leave=False):
+        others = [other for other in blocks if other != block]
+        rows.append([block, whole - mean_psnr_db(_int8(in_floats, measured, others))])
+    return pd.DataFrame(rows, columns=["block", "lost_db"])
 
 
 def calibration_images() -> list[np.ndarray]:
@@ -78,39 +127,38 @@ def calibration_images() -> list[np.ndarray]:
     return [training.noisy([i]) for i in range(len(training))]
 
 
-def _quantized(
-    in_floats: bytes,
-    steps: ModelQuantizationRecipe,
-    source: str = "",
-    calibration: Iterable[np.ndarray] = (),
-) -> bytes:
-    work = quantizer.Quantizer(in_floats, steps)
-    measured = None
-    if work.need_calibration:
-        images = {"serving_default": [{source: noisy} for noisy in calibration]}
-        if not images["serving_default"]:
-            raise CaseStudyError("int8 needs noisy images to calibrate on.")
-        measured = work.calibrate(images, num_threads=os.cpu_count())
-    return bytes(work.quantize(measured, enable_progress_report=False).quantized_model)
+def _blocks(model: keras.Model) -> list[str]:
+    layers = [layer for layer in model.layers if layer.weights]
+    return list(dict.fromkeys(block_of(layer.name) for layer in layers))
 
 
-def _recipe(in_floats: bytes, floats: Sequence[str]) -> ModelQuantizationRecipe:
-    """Return the recipe of "int8": all but some blocks, and what meets the image.
+def _calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str, object]:
+    """Return the range of every feature on calibration images."""
+    interpreter = Interpreter(model_content=in_floats)
+    ((signature, ends),) = interpreter.get_signature_list().items()
+    images = [{ends["inputs"][0]: noisy} for noisy in calibration]
+    if not images:
+        raise CaseStudyError("int8 needs noisy images to calibrate on.")
+    work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())
+    return work.calibrate({signature: images}, num_threads=os.cpu_count())
+
+
+def _int8(in_floats: bytes, measured: dict[str, object], floats: Sequence[str]) -> bytes:
+    """Return a network in 8 bits: all but some blocks, and what meets the image.
 
     A network that adds its input to what it found would else add an input of 8 bits.
     """
     (result,) = Interpreter(model_content=in_floats).get_output_details()
-    manager = RecipeManager()
     everything = TFLOperationName.ALL_SUPPORTED
-    manager.load_quantization_recipe(recipe.static_wi8_ai8())
+    work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())
     for names, operation in [
         (".*", TFLOperationName.INPUT),
         (".*", TFLOperationName.OUTPUT),
         (re.escape(result["name"]), everything),
-        *((rf".*/{re.escape(block)}[._].*", everything) for block in floats),
+        *((rf".*/{re.escape(block)}(\.|_\d+/).*", everything) for block in floats),
     ]:
-        manager.add_quantization_config(names, operation, None, AlgorithmName.NO_QUANTIZE)
-    return manager.get_quantization_recipe()
+        work.update_quantization_recipe(names, operation, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    return bytes(work.quantize(measured, enable_progress_report=False).quantized_model)
 
 
 class _DilatedConv2D(keras.layers.Conv2D):

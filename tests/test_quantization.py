@@ -13,7 +13,7 @@ from casestudy.experiment import open_experiment
 from casestudy.inference import network_denoiser
 from casestudy.litert import litert_denoiser, litert_file
 from casestudy.metrics import score
-from casestudy.quantization import KINDS, calibration_images, convert
+from casestudy.quantization import KINDS, calibration_images, convert, sensitivity
 
 SIZES = {"autoencoder": {}, "cbdnet": {"filters": 8}, "pridnet": {"filters": 4}, "ridnet": {}}
 
@@ -70,6 +70,25 @@ def test_blocks_can_stay_in_floats(noisy):
     assert 0.4 * whole < len(convert(model, "int8", [noisy], modules[:2])) < 0.8 * whole
 
 
+def test_sensitivity_names_the_block_that_eight_bits_ruin():
+    """Weights a thousand times larger than the others leave those no levels of 8 bits.
+
+    Every output channel has a scale of its own, so the large ones belong to one input channel;
+    the block before makes up for them, and the network computes what it did.
+    """
+    patches = open_experiment("sample", patch_size=64).train.spread(4)
+    model = models.load("autoencoder")
+    kernel, bias = model.get_layer("down1.conv").get_weights()
+    kernel[..., 0] /= 1000
+    bias[0] /= 1000
+    model.get_layer("down1.conv").set_weights([kernel, bias])
+    kernel, bias = model.get_layer("down2.conv").get_weights()
+    kernel[:, :, 0] *= 1000
+    model.get_layer("down2.conv").set_weights([kernel, bias])
+    table = sensitivity(model, [patches.noisy([i]) for i in range(4)], patches)
+    assert table.loc[table["lost_db"].idxmax(), "block"] == "down2"
+
+
 @pytest.mark.parametrize("network", ["autoencoder", "cbdnet", "ridnet"])
 def test_eight_bits_cost_a_released_network_little(network, tmp_path, monkeypatch):
     """At most 0.1 dB, on simulated captures of scenes that it was not calibrated on."""
@@ -94,6 +113,8 @@ def test_refusals(tmp_path):
         convert(model, "int4")
     with pytest.raises(CaseStudyError, match="calibrate"):
         convert(model, "int8")
+    with pytest.raises(CaseStudyError, match="no block 'eam1'"):
+        convert(model, "int8", [np.zeros((1, 32, 32, 3), np.float32)], ["eam1"])
     for content in (b"", b"text", b"\x1c\0\0\0TFL3" + bytes(100)):
         file = written(content, tmp_path)
         with pytest.raises(CaseStudyError, match=re.escape(str(file))):
