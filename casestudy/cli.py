@@ -271,6 +271,52 @@ def release(
 
 
 @app.command()
+def quantize(
+    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet-half or ridnet.")],
+    to: Annotated[str, typer.Option(help="float32, float16, dynamic-int8 or int8.")] = "int8",
+    run: Annotated[
+        str | None,
+        typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
+    ] = None,
+    floats: Annotated[
+        list[str] | None,
+        typer.Option(help="A block that int8 leaves in floats, such as eam1; as often as needed."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Its folder has to exist.  [default: reports/litert/MODEL-[RUN-]TO.tflite]"
+        ),
+    ] = None,
+) -> None:
+    """Write a network as a LiteRT file, and beside it what it expects and what it costs.
+
+    Example: casestudy quantize ridnet --to int8
+    """
+    from casestudy import models
+    from casestudy.paths import reports_root, run_name
+    from casestudy.quantization import write_file
+    from casestudy.trained import load_training
+
+    if run:
+        network = models.build(model)
+        load_training(network, reports_root() / run_name("", run) / "models")
+    else:
+        network = models.load(model)
+    name = "-".join([model, *([run] if run else []), to])
+    output = output or reports_root() / "litert" / f"{name}.tflite"
+    command = " ".join(
+        [
+            f"casestudy quantize {model} --to {to}",
+            *([f"--run {run}"] if run else []),
+            *(f"--floats {block}" for block in floats or ()),
+        ]
+    )
+    card = write_file(network, to, output, floats or (), command)
+    typer.echo(f"{output}\n{card}")
+
+
+@app.command()
 def denoise(
     source: Annotated[Path, typer.Argument(help="A photograph, or a folder of them.")],
     target: Annotated[Path, typer.Argument(help="The file to write, or the folder.")],

@@ -20,6 +20,7 @@ import io
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -33,15 +34,21 @@ from litert_quantizer.algorithm_manager import AlgorithmName
 from litert_quantizer.qtyping import TFLOperationName
 from tqdm import tqdm
 
+from casestudy import provenance, released
+from casestudy.cards import render
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
+from casestudy.inference import network_denoiser
 from casestudy.litert import litert_denoiser
 from casestudy.metrics import score
+from casestudy.models import MULTIPLES
 from casestudy.models.inspection import block_of
 from casestudy.patches import Patches
+from casestudy.paths import written_whole
 
 KINDS = ("float32", "float16", "dynamic-int8", "int8")
 CALIBRATION_PATCHES = 16
+CARD_PATCHES = 12
 
 
 def convert(
@@ -119,6 +126,65 @@ def sensitivity(
         others = [other for other in blocks if other != block]
         rows.append([block, whole - mean_psnr_db(_int8(in_floats, measured, others))])
     return pd.DataFrame(rows, columns=["block", "lost_db"])
+
+
+def write_file(
+    model: keras.Model, kind: str, file: Path, floats: Sequence[str], command: str
+) -> Path:
+    """Write a network as a LiteRT file and a card beside it; return the card's path.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Trained.
+    kind, floats
+        See `convert`; calibrated on `calibration_images`.
+    file : Path
+    command : str
+        For the card: how to make the file again.
+
+    Raises
+    ------
+    CaseStudyError
+        As `convert`.
+    """
+    calibration = calibration_images()
+    content = convert(model, kind, calibration, floats)
+    with written_whole(file) as temporary:
+        temporary.write_bytes(content)
+    test = open_experiment("sample").test.spread(CARD_PATCHES)
+    psnr_db = {
+        name: score(name, denoiser, test)[0]["psnr_db"].mean()
+        for name, denoiser in {
+            "whole": network_denoiser(model),
+            "quantized": litert_denoiser(file, model.name),
+        }.items()
+    }
+    interpreter = Interpreter(model_content=content)
+    (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
+    card = file.with_suffix(".md")
+    with written_whole(card) as temporary:
+        temporary.write_text(
+            render(
+                "litert.md.j2",
+                title=released.TITLES.get(model.name, model.name),
+                kind=kind,
+                file=file.name,
+                megabytes=len(content) / 1e6,
+                float_megabytes=model.count_params() * 4 / 1e6,
+                command=command,
+                date=time.strftime("%Y-%m-%d"),
+                commit=provenance.commit(),
+                source=source,
+                target=target,
+                multiple=MULTIPLES[model.name],
+                calibration=len(calibration),
+                floats=floats,
+                patches=len(test),
+                **psnr_db,
+            )
+        )
+    return card
 
 
 def calibration_images() -> list[np.ndarray]:

@@ -6,12 +6,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import jinja2
 import keras
 import numpy as np
 import pandas as pd
 
 from casestudy import models, provenance, recipes, released
+from casestudy.cards import render
 from casestudy.datasets import polyu
 from casestudy.errors import CaseStudyError
 from casestudy.evaluation import evaluate_network, summarize
@@ -80,14 +80,8 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
     scores : dict of DataFrame
         From `casestudy.evaluation.evaluate`, by dataset.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("casestudy", "models"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("card.md.j2").render(
+    return render(
+        "card.md.j2",
         network=network,
         title=released.TITLES[network],
         manifest=manifest,

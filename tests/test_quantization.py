@@ -6,8 +6,10 @@ from collections import Counter
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from typer.testing import CliRunner
 
 from casestudy import models
+from casestudy.cli import app
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
 from casestudy.inference import network_denoiser
@@ -121,3 +123,19 @@ def test_refusals(tmp_path):
             litert_denoiser(file, "ridnet")
     with pytest.raises(CaseStudyError, match=r"none\.tflite"):
         litert_denoiser(tmp_path / "none.tflite", "ridnet")
+
+
+def test_the_command_writes_file_and_card(tmp_path):
+    output = tmp_path / "small.tflite"
+    command = f"quantize autoencoder --to int8 --floats up1 --output {output}"
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 0, result.output
+    card = output.with_suffix(".md").read_text()
+    assert "`casestudy quantize autoencoder --to int8 --floats up1`" in card
+    assert "H and W multiples of 8" in card and "and the blocks up1" in card
+    whole, quantized, difference = re.search(
+        r"([\d.]+) dB in floats by Keras, ([\d.]+) dB by\nthis file, ([-+][\d.]+) dB", card
+    ).groups()
+    assert float(difference) == pytest.approx(float(quantized) - float(whole), abs=0.0011)
+    images = np.random.default_rng(0).random((1, 30, 20, 3), np.float32)
+    assert litert_denoiser(output, "autoencoder")(images).shape == images.shape
