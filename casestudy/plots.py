@@ -333,6 +333,31 @@ def plot_quality_by_cost(summary: pd.DataFrame) -> Figure:
     return fig
 
 
+def plot_variants(table: pd.DataFrame) -> Figure:
+    """Draw size, time and loss of a network's variants; see `quantization.summarize_variants`."""
+    labels = {
+        "size_mb": "MB",
+        "seconds_per_megapixel": "seconds per megapixel",
+        "lost_db": "PSNR lost (dB)",
+    }
+    fig, axes = plt.subplots(1, 3, figsize=(10, 0.4 * len(table) + 1.2), sharey=True)
+    for ax, (column, label) in zip(axes, labels.items(), strict=True):
+        ax.barh(table.index, table[column], color=CLEAN)
+        ax.set(xlabel=label)
+    axes[0].invert_yaxis()
+    return fig
+
+
+def plot_sensitivity(table: pd.DataFrame) -> Figure:
+    """Draw what each block costs in 8 bits; see `casestudy.quantization.sensitivity`."""
+    fig, ax = plt.subplots(figsize=(7, 0.35 * len(table) + 1.2))
+    ax.barh(table["block"], table["lost_db"], color=NOISY)
+    ax.axvline(0, color="gray", linewidth=1)
+    ax.set(xlabel="PSNR lost with this block alone in 8 bits (dB)")
+    ax.invert_yaxis()
+    return fig
+
+
 def _label_points(ax: Axes, x: pd.Series, y: pd.Series, labels: pd.Series) -> None:
     """Draw named points on a logarithmic axis, names towards the middle."""
     ax.scatter(x, y, color=NOISY)

@@ -21,7 +21,7 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -89,6 +89,55 @@ def convert(
         work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
         return bytes(work.quantize(enable_progress_report=False).quantized_model)
     return _int8(in_floats, _calibrate(in_floats, calibration), floats)
+
+
+def convert_as_the_article(model: keras.Model, patch_size: int) -> bytes:
+    """Return what TensorFlow Lite's converter makes of a network by its usual settings.
+
+    Weights in 8 bits, for patches of one size; see `convert` for what else can be done.
+    """
+    patch = keras.Input(batch_shape=(1, patch_size, patch_size, 3), name="noisy")
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(patch, model(patch)))
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    return _convert_silently(converter)
+
+
+def summarize_variants(
+    scores: Mapping[str, pd.DataFrame], sizes_mb: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return quality, time and size of variants of one network.
+
+    Parameters
+    ----------
+    scores : mapping of str to DataFrame
+        From `casestudy.metrics.score`, by variant; the first one is compared with.
+    sizes_mb : mapping of str to float
+
+    Returns
+    -------
+    DataFrame
+        By variant: size_mb, psnr_db, lost_db, ssim, seconds_per_megapixel (median over
+        patches) and times_as_fast.
+    """
+    table = pd.DataFrame(
+        {
+            "size_mb": pd.Series(sizes_mb),
+            "psnr_db": pd.Series({name: s["psnr_db"].mean() for name, s in scores.items()}),
+            "ssim": pd.Series({name: s["ssim"].mean() for name, s in scores.items()}),
+            "seconds_per_megapixel": seconds_per_megapixel(scores),
+        }
+    ).loc[list(scores)]
+    first = table.iloc[0]
+    table.insert(2, "lost_db", first["psnr_db"] - table["psnr_db"])
+    table["times_as_fast"] = first["seconds_per_megapixel"] / table["seconds_per_megapixel"]
+    return table.rename_axis("variant")
+
+
+def seconds_per_megapixel(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
+    """Return the median time of each variant; see `summarize_variants`."""
+    return pd.Series(
+        {name: (s["seconds"] / s["megapixels"]).median() for name, s in scores.items()}
+    )
 
 
 def sensitivity(
@@ -253,5 +302,9 @@ def _in_floats(model: keras.Model, half: bool = False) -> bytes:
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
+    return _convert_silently(converter)
+
+
+def _convert_silently(converter: tf.lite.TFLiteConverter) -> bytes:
     with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every variable
         return converter.convert()

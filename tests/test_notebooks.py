@@ -27,6 +27,7 @@ SMALL = {
     "05_pridnet": TRAINING | {"filters": 8},
     "06_ridnet": TRAINING | {"filters": 8},
     "07_comparison": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
+    "08_quantization": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
 }
 FILTERS = {"noisy", "NLM (OpenCV)", "NLM (scikit-image)"}
 RELEASED = {"autoencoder", "CBDNet", "RIDNet"}
