@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import platform
 import subprocess
 import sys
 
@@ -75,3 +76,27 @@ def test_a_batch_that_cannot_be_split_is_refused(pair_folder, tmp_path):
         text=True,
     )
     assert output.returncode != 0 and "split evenly among 2 devices" in output.stderr
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+if sys.argv[1] == "keep":
+    from casestudy.devices import keep_freed_memory
+    keep_freed_memory()
+np.ones(12_000_000)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    np.ones(12_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="changes nothing elsewhere")
+def test_memory_that_was_freed_is_not_fetched_from_the_system_again():
+    """Counted by the system: pages that it had to provide for arrays of 96 MB, made in turn."""
+    pages = {}
+    for choice in ("keep", "usual"):
+        command = [sys.executable, "-c", FAULTS, choice]
+        pages[choice] = int(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert pages["keep"] < 0.05 * pages["usual"]
