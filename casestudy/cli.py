@@ -278,15 +278,14 @@ def quantize(
         str | None,
         typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
     ] = None,
+    filters: Annotated[int, typer.Option(help="Width it was trained with, in RUN; 0: usual.")] = 0,
     floats: Annotated[
         list[str] | None,
         typer.Option(help="A block that int8 leaves in floats, such as eam1; as often as needed."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            help="Its folder has to exist.  [default: reports/litert/MODEL-[RUN-]TO.tflite]"
-        ),
+        typer.Option(help="[default: reports/litert/MODEL-[RUN-]TO.tflite]"),
     ] = None,
 ) -> None:
     """Write a network as a LiteRT file, and beside it what it expects and what it costs.
@@ -299,7 +298,7 @@ def quantize(
     from casestudy.trained import load_training
 
     if run:
-        network = models.build(model)
+        network = models.build(model, **({"filters": filters} if filters else {}))
         load_training(network, reports_root() / run_name("", run) / "models")
     else:
         network = models.load(model)
@@ -309,6 +308,7 @@ def quantize(
         [
             f"casestudy quantize {model} --to {to}",
             *([f"--run {run}"] if run else []),
+            *([f"--filters {filters}"] if filters else []),
             *(f"--floats {block}" for block in floats or ()),
         ]
     )

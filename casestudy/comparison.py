@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
 
+from casestudy import released
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import file_name
 from casestudy.paths import written_whole
@@ -63,12 +64,12 @@ def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
             )
         table["gain_db"] = table["psnr_db"] - noisy["psnr_db"]
     scores = pd.concat(tables, ignore_index=True)
-    trained = scores["method"].str.endswith(TRAINED_HERE)
-    if networks == "released":
-        return scores[~trained].reset_index(drop=True)
-    if networks == "trained":
-        return scores[trained | (scores["parameters"] == 0)].reset_index(drop=True)
-    return scores
+    chosen = {
+        "released": scores["method"].isin(released.TITLES.values()),
+        "trained": scores["method"].str.endswith(TRAINED_HERE),
+        "all": scores["parameters"] > 0,
+    }
+    return scores[chosen[networks] | (scores["parameters"] == 0)].reset_index(drop=True)
 
 
 def load_examples(run_folder: Path, method: str) -> np.ndarray:

@@ -76,6 +76,11 @@ class Experiment:
         with written_whole(self.folder / "scores" / f"{name}.csv") as temporary:
             scores.assign(parameters=parameters, size_mb=size_mb).to_csv(temporary, index=False)
 
+    def delete_result(self, method: str) -> None:
+        """Delete a method's scores of an earlier run, if there are any."""
+        for suffix in (".npy", ".csv"):
+            (self.folder / "scores" / f"{file_name(method)}{suffix}").unlink(missing_ok=True)
+
 
 def file_name(method: str) -> str:
     """Return a method's name as a file name: lower case, words joined by hyphens."""

@@ -1,5 +1,6 @@
 """Running networks by LiteRT, as TensorFlow Lite is called since 2024."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from casestudy import models, provenance, released
 from casestudy.errors import CaseStudyError
+from casestudy.experiment import open_experiment
 from casestudy.inference import Denoiser, padded
 from casestudy.paths import cache_root, written_whole
 
@@ -17,6 +19,8 @@ RUNTIMES = {"litert": "float32", "litert-int8": "int8"}  # kind of file, see `qu
 
 def litert_file(network: str, kind: str) -> Path:
     """Return a released network as a LiteRT file, which is made when it is first asked for.
+
+    "int8" is calibrated on the training scenes of `sample`, which every installation has.
 
     Parameters
     ----------
@@ -31,12 +35,15 @@ def litert_file(network: str, kind: str) -> Path:
         As `casestudy.models.load` and `casestudy.quantization.convert`.
     """
     weights = provenance.hash_file(released.released_file(network, ".safetensors"))
-    path = cache_root() / "litert" / f"{network}-{kind}-{weights[:12]}.tflite"
+    versions = json.dumps(provenance.library_versions())
+    made_from = provenance.hash_text(weights, provenance.hash_code(), versions)
+    path = cache_root() / "litert" / f"{network}-{kind}-{made_from[:16]}.tflite"
     if not path.exists():
         from casestudy.quantization import calibration_images, convert  # TensorFlow, seconds
 
         print(f"{network}: making its {kind} file, once", file=sys.stderr)
-        content = convert(models.load(network), kind, calibration_images())
+        calibration = calibration_images(open_experiment("sample").train) if kind == "int8" else ()
+        content = convert(models.load(network), kind, calibration)
         with written_whole(path) as temporary:
             temporary.write_bytes(content)
     return path

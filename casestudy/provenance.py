@@ -10,7 +10,16 @@ from pathlib import Path
 
 import casestudy
 
-_LIBRARIES = ("tensorflow", "jax", "keras", "numpy", "opencv-python-headless", "scikit-image")
+_LIBRARIES = (
+    "tensorflow",
+    "jax",
+    "keras",
+    "numpy",
+    "opencv-python-headless",
+    "scikit-image",
+    "ai-edge-litert",
+    "litert-quantizer",
+)
 
 
 def hash_text(*parts: str) -> str:

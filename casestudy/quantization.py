@@ -11,8 +11,9 @@ float16
 dynamic-int8
     Weights in 8 bits; the features before each convolution are brought to 8 bits as they come.
 int8
-    Weights and features in 8 bits, on scales that were measured on calibration images; only the
-    image that comes in and the noise that is taken from it stay floats.
+    Weights and features in 8 bits, on scales that were measured on calibration images. Only the
+    last operation stays in floats: most networks add their input there, which would else have
+    been rounded to 8 bits.
 """
 
 import contextlib
@@ -69,15 +70,20 @@ def convert(
         Noisy images for "int8". Never those that the network is tested on.
     floats : sequence of str
         Blocks of the network (`casestudy.models.inspection.block_of`) that "int8" leaves in
-        floats, such as those that `sensitivity` shows to suffer.
+        floats, such as those that suffer most by `sensitivity`.
 
     Raises
     ------
     CaseStudyError
-        If there is no such kind or block, or no image to calibrate "int8" on.
+        If there is no such kind or block, no image to calibrate "int8" on, or another backend
+        than TensorFlow.
     """
     if kind not in KINDS:
         raise CaseStudyError(f"Unknown kind {kind!r}. Known: {', '.join(KINDS)}.")
+    if keras.backend.backend() != "tensorflow":
+        raise CaseStudyError("LiteRT files are made by TensorFlow: unset KERAS_BACKEND.")
+    if floats and kind != "int8":
+        raise CaseStudyError(f"Blocks can be left in floats with int8 only, not with {kind}.")
     if kind in ("float32", "float16"):
         return _in_floats(model, kind == "float16")
     if unknown := sorted(set(floats) - set(_blocks(model))):
@@ -91,15 +97,33 @@ def convert(
     return _int8(in_floats, _calibrate(in_floats, calibration), floats)
 
 
-def convert_as_the_article(model: keras.Model, patch_size: int) -> bytes:
-    """Return what TensorFlow Lite's converter makes of a network by its usual settings.
+def write(
+    model: keras.Model,
+    kind: str,
+    folder: Path,
+    calibration: Iterable[np.ndarray] = (),
+    floats: Sequence[str] = (),
+) -> Path:
+    """Write what `convert` returns as `<network>-<kind>.tflite` into a folder."""
+    file = folder / f"{model.name}-{kind}.tflite"
+    with written_whole(file) as temporary:
+        temporary.write_bytes(convert(model, kind, calibration, floats))
+    return file
 
-    Weights in 8 bits, for patches of one size; see `convert` for what else can be done.
+
+def write_as_the_article(model: keras.Model, patch_size: int | None, folder: Path) -> Path:
+    """Write what TensorFlow's converter makes of a network by its usual settings for small files.
+
+    Weights in 8 bits; for patches of one size, or of any size for None. See `convert` for what
+    else can be done.
     """
     patch = keras.Input(batch_shape=(1, patch_size, patch_size, 3), name="noisy")
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(patch, model(patch)))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    return _convert_silently(converter)
+    file = folder / f"{model.name}-article-{patch_size or 'any'}.tflite"
+    with written_whole(file) as temporary:
+        temporary.write_bytes(_convert_silently(converter))
+    return file
 
 
 def summarize_variants(
@@ -157,8 +181,8 @@ def sensitivity(
     Returns
     -------
     DataFrame
-        One row per block in the order of the network: block, lost_db (mean PSNR in floats minus
-        mean PSNR with this block in 8 bits).
+        One row per block in the order of the network, but for a last layer that stays in floats
+        anyway: block, lost_db (mean PSNR in floats minus mean PSNR with this block in 8 bits).
     """
 
     def mean_psnr_db(content: bytes) -> float:
@@ -187,7 +211,7 @@ def write_file(
     model : keras.Model
         Trained.
     kind, floats
-        See `convert`; calibrated on `calibration_images`.
+        See `convert`; calibrated on the training scenes of `sample`.
     file : Path
     command : str
         For the card: how to make the file again.
@@ -197,11 +221,12 @@ def write_file(
     CaseStudyError
         As `convert`.
     """
-    calibration = calibration_images()
+    sample = open_experiment("sample")
+    calibration = calibration_images(sample.train) if kind == "int8" else []
     content = convert(model, kind, calibration, floats)
     with written_whole(file) as temporary:
         temporary.write_bytes(content)
-    test = open_experiment("sample").test.spread(CARD_PATCHES)
+    test = sample.test.spread(CARD_PATCHES)
     psnr_db = {
         name: score(name, denoiser, test)[0]["psnr_db"].mean()
         for name, denoiser in {
@@ -236,14 +261,14 @@ def write_file(
     return card
 
 
-def calibration_images() -> list[np.ndarray]:
-    """Return noisy patches of the training scenes of `sample`, which every installation has."""
-    training = open_experiment("sample").train.spread(CALIBRATION_PATCHES)
-    return [training.noisy([i]) for i in range(len(training))]
+def calibration_images(training: Patches) -> list[np.ndarray]:
+    """Return some noisy patches to calibrate on, each (1, size, size, 3), float32 in [0, 1]."""
+    chosen = training.spread(CALIBRATION_PATCHES)
+    return [chosen.noisy([i]) for i in range(len(chosen))]
 
 
 def _blocks(model: keras.Model) -> list[str]:
-    layers = [layer for layer in model.layers if layer.weights]
+    layers = [x for x in model.layers if x.weights and x.output is not model.outputs[0]]
     return list(dict.fromkeys(block_of(layer.name) for layer in layers))
 
 
@@ -259,10 +284,7 @@ def _calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str,
 
 
 def _int8(in_floats: bytes, measured: dict[str, object], floats: Sequence[str]) -> bytes:
-    """Return a network in 8 bits: all but some blocks, and what meets the image.
-
-    A network that adds its input to what it found would else add an input of 8 bits.
-    """
+    """Return a network in 8 bits: all but some blocks and the last operation."""
     (result,) = Interpreter(model_content=in_floats).get_output_details()
     everything = TFLOperationName.ALL_SUPPORTED
     work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())

@@ -106,6 +106,7 @@ def networks_to_test(
     if not released.is_released(released_name):
         print(f"{released_name} has not been released yet.")
         return [here]
+    title = released.TITLES[released_name]
     table = experiment.test.table
     known = seen(released.read_manifest(released_name), table, table["dataset"].iloc[0])
     if known.any():
@@ -114,9 +115,10 @@ def networks_to_test(
             f"The released network is left out: {images.nunique()} of the images that are tested "
             f"here, such as {images.iloc[0]}, or their scenes, were in its training."
         )
+        experiment.delete_result(title)
         return [here]
     file = released.released_file(released_name, ".safetensors")
-    return [here, TrainedNetwork(released.TITLES[released_name], models.load(released_name), file)]
+    return [here, TrainedNetwork(title, models.load(released_name), file)]
 
 
 def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> None:
@@ -169,15 +171,23 @@ def _family(dataset: str) -> str:
 def effort(manifest: dict[str, object], article_epochs: int) -> str:
     """Say how long a finished training was, beside the article's 6,912 patches of 256x256.
 
+    A training that went on from another one counts with it.
+
     Parameters
     ----------
     manifest : dict
         From `read_manifest`, or of a released network.
     article_epochs : int
     """
+    parts = [manifest]
+    while parts[-1].get("start"):
+        parts.append(parts[-1]["start"])
+    epochs = sum(part["last"]["epoch"] for part in parts)
+    megapixels = sum(part["megapixels"] for part in parts)
+    minutes = sum(part["seconds"] for part in parts) / 60
     article = article_epochs * ARTICLE_MEGAPIXELS
     return (
-        f"{manifest['last']['epoch']:.0f} epochs, {manifest['megapixels']:,.3g} megapixels in "
-        f"{manifest['seconds'] / 60:.1f} minutes. The article's {article_epochs} epochs are "
-        f"{article:,.0f} megapixels, {article / manifest['megapixels']:,.1f} times as much."
+        f"{epochs:.0f} epochs, {megapixels:,.3g} megapixels in {minutes:.1f} minutes. The "
+        f"article's {article_epochs} epochs are {article:,.0f} megapixels, "
+        f"{article / megapixels:,.1f} times as much."
     )

@@ -525,9 +525,9 @@ class Training:
         changed = [name for name in names if identity.get(name) != self.identity.get(name)]
         if changed == ["first weights"]:
             raise CaseStudyError(
-                f"{file} belongs to a training from other first weights. A training starts from, "
-                "and goes on with, a network that was just built with the same seed: build it "
-                f"again. Or delete {self.model.name}.* there to train anew."
+                f"{file} belongs to a training from other first weights: another --start, other "
+                "released weights, or a network that was trained since it was built. Use the same "
+                f"ones, or delete {self.model.name}.* there to train anew."
             )
         if changed:
             changes = "; ".join(
