@@ -379,6 +379,10 @@ class Training:
                 progress.step += watch.steps
                 if progress.step < steps:
                     self._save_checkpoint()
+                    if bar.disable:  # a log shall tell as well that it goes on
+                        loss = progress.loss_sum / progress.step
+                        state = f"{progress.step} of {steps} batches, loss {loss:.3g}"
+                        print(f"{name}: {state}", flush=True)
 
     def _end_epoch(self, tensorboard: bool) -> None:
         """Validate, and keep the weights if they are the best so far."""
