@@ -18,11 +18,13 @@ int8
 
 import contextlib
 import io
+import logging
 import os
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -92,8 +94,9 @@ def convert(
         )
     in_floats = _in_floats(model)
     if kind == "dynamic-int8":
-        work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
-        return bytes(work.quantize(enable_progress_report=False).quantized_model)
+        with _quietly():
+            work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
+            return bytes(work.quantize(enable_progress_report=False).quantized_model)
     return _int8(in_floats, _calibrate(in_floats, calibration), floats)
 
 
@@ -122,7 +125,7 @@ def write_as_the_article(model: keras.Model, patch_size: int | None, folder: Pat
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     file = folder / f"{model.name}-article-{patch_size or 'any'}.tflite"
     with written_whole(file) as temporary:
-        temporary.write_bytes(_convert_silently(converter))
+        temporary.write_bytes(_written(converter))
     return file
 
 
@@ -279,8 +282,9 @@ def _calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str,
     images = [{ends["inputs"][0]: noisy} for noisy in calibration]
     if not images:
         raise CaseStudyError("int8 needs noisy images to calibrate on.")
-    work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())
-    return work.calibrate({signature: images}, num_threads=os.cpu_count())
+    with _quietly():
+        work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())
+        return work.calibrate({signature: images}, num_threads=os.cpu_count())
 
 
 def _int8(in_floats: bytes, measured: dict[str, object], floats: Sequence[str]) -> bytes:
@@ -295,7 +299,8 @@ def _int8(in_floats: bytes, measured: dict[str, object], floats: Sequence[str]) 
         *((rf".*/{re.escape(block)}(\.|_\d+/).*", everything) for block in floats),
     ]:
         work.update_quantization_recipe(names, operation, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    return bytes(work.quantize(measured, enable_progress_report=False).quantized_model)
+    with _quietly():
+        return bytes(work.quantize(measured, enable_progress_report=False).quantized_model)
 
 
 class _DilatedConv2D(keras.layers.Conv2D):
@@ -324,9 +329,24 @@ def _in_floats(model: keras.Model, half: bool = False) -> bytes:
     if half:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.target_spec.supported_types = [tf.float16]
-    return _convert_silently(converter)
+    return _written(converter)
 
 
-def _convert_silently(converter: tf.lite.TFLiteConverter) -> bytes:
-    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists every variable
+def _written(converter: tf.lite.TFLiteConverter) -> bytes:
+    with _quietly():
         return converter.convert()
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep hundreds of lines away: variables, progress, remarks for authors of the libraries."""
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
