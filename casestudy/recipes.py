@@ -26,13 +26,16 @@ _SHARED = {
     "bfloat16": False,
 }
 
+# PRIDNet's smallest scale is a sixteenth, of which four halvings are to see something.
+_WIDE = {"batch_size": 4, "crop_size": 128}
+
 # recipe: network: settings
 RECIPES = {
     "released": {
         "autoencoder": _SHARED,
         "cbdnet": _SHARED | {"loss": "cbdnet-mae"},
-        "pridnet": _SHARED,
-        "pridnet-half": _SHARED,
+        "pridnet": _SHARED | _WIDE,
+        "pridnet-half": _SHARED | _WIDE,
         "ridnet": _SHARED,
     }
 }
