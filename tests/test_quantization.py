@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from typer.testing import CliRunner
 
-from casestudy import models
+from casestudy import models, released
 from casestudy.cli import app
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
@@ -98,7 +98,7 @@ def test_sensitivity_names_the_block_that_eight_bits_ruin():
     assert table.loc[table["lost_db"].idxmax(), "block"] == "down2"
 
 
-@pytest.mark.parametrize("network", ["autoencoder", "cbdnet", "ridnet"])
+@pytest.mark.parametrize("network", released.NETWORKS)
 def test_eight_bits_cost_a_released_network_little(network, tmp_path, monkeypatch):
     """At most 0.1 dB, on simulated captures of scenes that it was not calibrated on."""
     monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path))
