@@ -7,7 +7,7 @@ import sys
 
 def in_a_process(program: str, cache) -> tuple[float, ...]:
     """Run Python code that prints numbers; return them and the process's peak memory in MiB."""
-    program += "\nimport resource as r; print(r.getrusage(r.RUSAGE_SELF).ru_maxrss / 1024)"
+    program += "\nfrom casestudy.memory import peak_mb; print(peak_mb() / 1.048576)"
     output = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | {"CASESTUDY_CACHE": str(cache)},
