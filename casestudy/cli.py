@@ -347,19 +347,18 @@ def denoise(
     from casestudy.denoise_files import denoise_file, denoise_folder
     from casestudy.inference import check_tiles, denoise, network_denoiser
     from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
-    from casestudy.models import load
     from casestudy.nlm import nlm_opencv
 
+    check_tiles(tile)
     if model == "nlm":  # it estimates the noise level of the whole image
         work = partial(denoise, partial(nlm_opencv, strength=1.0), tile=0)
+    elif runtime == "keras":
+        from casestudy.models import load
+
+        work = partial(denoise, network_denoiser(load(model)), tile=tile)
     else:
-        check_tiles(tile)
-        denoiser = (
-            network_denoiser(load(model))
-            if runtime == "keras"
-            else litert_denoiser(litert_file(model, RUNTIMES[runtime]), model)
-        )
-        work = partial(denoise, denoiser, tile=tile)
+        file = litert_file(model, RUNTIMES[runtime])
+        work = partial(denoise, litert_denoiser(file, model), tile=tile)
     if not source.is_dir():
         target = target / source.name if target.is_dir() else target
         progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from casestudy.errors import CaseStudyError
 from casestudy.metrics import Denoiser
-from casestudy.models import MULTIPLES
+
+if TYPE_CHECKING:  # LiteRT needs no Keras, which takes seconds and hundreds of megabytes
+    import keras
 
 # Side of a tile and the part that it shares with its neighbour, in pixels. Both are multiples of
 # 16, so that networks that halve the image see the same pixels together as in the whole image.
 TILE, OVERLAP = 512, 64
+
+# By which a network needs height and width to divide.
+MULTIPLES = {"autoencoder": 8, "cbdnet": 4, "pridnet": 16, "pridnet-half": 16, "ridnet": 1}
 
 
 def denoise(
@@ -94,7 +99,7 @@ def denoise(
     return result.reshape(image.shape)
 
 
-def network_denoiser(model: keras.Model) -> Denoiser:
+def network_denoiser(model: "keras.Model") -> Denoiser:
     """Return a network as a denoiser of images of any size; see `padded`.
 
     Parameters

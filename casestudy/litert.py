@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from casestudy import models, provenance, released
+from casestudy import provenance, released
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
-from casestudy.inference import Denoiser, padded
+from casestudy.inference import MULTIPLES, Denoiser, padded
 from casestudy.paths import cache_root, written_whole
 
 RUNTIMES = {"litert": "float32", "litert-int8": "int8"}  # kind of file, see `quantization`
@@ -39,7 +39,8 @@ def litert_file(network: str, kind: str) -> Path:
     made_from = provenance.hash_text(weights, provenance.hash_code(), versions)
     path = cache_root() / "litert" / f"{network}-{kind}-{made_from[:16]}.tflite"
     if not path.exists():
-        from casestudy.quantization import calibration_images, convert  # TensorFlow, seconds
+        from casestudy import models  # these take seconds: TensorFlow
+        from casestudy.quantization import calibration_images, convert
 
         print(f"{network}: making its {kind} file, once", file=sys.stderr)
         calibration = calibration_images(open_experiment("sample").train) if kind == "int8" else ()
@@ -89,4 +90,4 @@ def litert_denoiser(file: Path, network: str, threads: int | None = None) -> Den
         interpreter.invoke()
         return interpreter.get_tensor(target["index"])
 
-    return padded(predict, models.MULTIPLES[network])
+    return padded(predict, MULTIPLES[network])

@@ -334,17 +334,25 @@ def plot_quality_by_cost(summary: pd.DataFrame) -> Figure:
 
 
 def plot_variants(table: pd.DataFrame) -> Figure:
-    """Draw size, time and loss of a network's variants; see `quantization.summarize_variants`."""
+    """Draw size, time, loss and memory of networks' variants.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `casestudy.quantization.measure_variants`, by network and variant.
+    """
     labels = {
         "size_mb": "MB",
         "seconds_per_megapixel": "seconds per megapixel",
         "lost_db": "PSNR lost (dB)",
+        "peak_mb": "peak memory (MB)",
     }
-    fig, axes = plt.subplots(1, 3, figsize=(10, 0.4 * len(table) + 1.2), sharey=True)
-    for ax, (column, label) in zip(axes, labels.items(), strict=True):
-        ax.barh(table.index, table[column], color=CLEAN)
-        ax.set(xlabel=label)
-    axes[0].invert_yaxis()
+    fig, axes = plt.subplots(2, 2, figsize=(10, 7), sharey=True)
+    for ax, (column, label) in zip(axes.flat, labels.items(), strict=True):
+        sns.barplot(table.reset_index(), x=column, y="network", hue="variant", ax=ax)
+        ax.set(xlabel=label, ylabel="")
+        ax.get_legend().remove()
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=5)
     return fig
 
 

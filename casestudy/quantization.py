@@ -41,10 +41,10 @@ from casestudy import provenance, released
 from casestudy.cards import render
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
-from casestudy.inference import network_denoiser
+from casestudy.inference import MULTIPLES, TILE, network_denoiser
 from casestudy.litert import litert_denoiser
+from casestudy.memory import peak_memory_mb
 from casestudy.metrics import score
-from casestudy.models import MULTIPLES
 from casestudy.models.inspection import block_of
 from casestudy.patches import Patches
 from casestudy.paths import written_whole
@@ -129,39 +129,68 @@ def write_as_the_article(model: keras.Model, patch_size: int | None, folder: Pat
     return file
 
 
-def summarize_variants(
-    scores: Mapping[str, pd.DataFrame], sizes_mb: Mapping[str, float]
-) -> pd.DataFrame:
-    """Return quality, time and size of variants of one network.
-
-    Parameters
-    ----------
-    scores : mapping of str to DataFrame
-        From `casestudy.metrics.score`, by variant; the first one is compared with.
-    sizes_mb : mapping of str to float
+def write_variants(
+    model: keras.Model, folder: Path, calibration: Iterable[np.ndarray]
+) -> dict[str, Path | None]:
+    """Write a network in all kinds; see `convert`.
 
     Returns
     -------
-    DataFrame
-        By variant: size_mb, psnr_db, lost_db, ssim, seconds_per_megapixel (median over
-        patches) and times_as_fast.
+    dict of str to Path or None
+        Files by the names of variants; the first one is "Keras", without a file.
     """
+    files = {f"LiteRT {kind}": write(model, kind, folder, calibration) for kind in KINDS}
+    return {"Keras": None} | files
+
+
+def measure_variants(
+    model: keras.Model, files: Mapping[str, Path | None], patches: Patches
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Denoise patches by all variants of a released network, one patch at a time.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `casestudy.models.load`.
+    files : mapping of str to Path or None
+        From `write_variants`.
+    patches : Patches
+
+    Returns
+    -------
+    table : DataFrame
+        By variant: size_mb, psnr_db, lost_db (beside the first variant), ssim,
+        seconds_per_megapixel (median over patches), times_as_fast (as the first variant) and
+        peak_mb, the memory of a process that denoises one tile.
+    denoised : dict of str to ndarray
+        See `casestudy.metrics.score`.
+    """
+    scores, denoised = {}, {}
+    for name, file in files.items():
+        denoiser = litert_denoiser(file, model.name) if file else network_denoiser(model)
+        scores[name], denoised[name] = score(name, denoiser, patches, batch_size=1)
     table = pd.DataFrame(
         {
-            "size_mb": pd.Series(sizes_mb),
-            "psnr_db": pd.Series({name: s["psnr_db"].mean() for name, s in scores.items()}),
-            "ssim": pd.Series({name: s["ssim"].mean() for name, s in scores.items()}),
+            "size_mb": {name: _megabytes(model, file) for name, file in files.items()},
+            "psnr_db": {name: table["psnr_db"].mean() for name, table in scores.items()},
+            "ssim": {name: table["ssim"].mean() for name, table in scores.items()},
             "seconds_per_megapixel": seconds_per_megapixel(scores),
+            "peak_mb": {n: peak_memory_mb(model.name, f, TILE) for n, f in files.items()},
         }
-    ).loc[list(scores)]
+    ).loc[list(files)]
     first = table.iloc[0]
     table.insert(2, "lost_db", first["psnr_db"] - table["psnr_db"])
-    table["times_as_fast"] = first["seconds_per_megapixel"] / table["seconds_per_megapixel"]
-    return table.rename_axis("variant")
+    speed = first["seconds_per_megapixel"] / table["seconds_per_megapixel"]
+    table.insert(5, "times_as_fast", speed)
+    return table.rename_axis("variant"), denoised
+
+
+def _megabytes(model: keras.Model, file: Path | None) -> float:
+    return (file.stat().st_size if file else model.count_params() * 4) / 1e6
 
 
 def seconds_per_megapixel(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
-    """Return the median time of each variant; see `summarize_variants`."""
+    """Return the median time of each variant, by scores from `casestudy.metrics.score`."""
     return pd.Series(
         {name: (s["seconds"] / s["megapixels"]).median() for name, s in scores.items()}
     )

@@ -37,17 +37,12 @@ def released_file(network: str, suffix: str) -> Path:
     Raises
     ------
     CaseStudyError
-        If there is no such network, or it is still to be trained; if the file is missing or has
-        another content than it was released with.
+        If there is no such network; if the file is missing or has another content than it was
+        released with.
     """
     if network not in NETWORKS:
         raise CaseStudyError(
             f"Unknown released network {network!r}. Known: {', '.join(NETWORKS)}."
-        )
-    if not is_released(network):
-        raise CaseStudyError(
-            f"{network} has not been released yet. `casestudy train {network} --recipe released` "
-            "trains it."
         )
     path = FOLDER / f"{network}{suffix}"
     if not path.is_file():
@@ -55,11 +50,6 @@ def released_file(network: str, suffix: str) -> Path:
     if provenance.hash_file(path) != read_checksums().get(path.name):
         raise _damaged(path, "is not what was released (its SHA-256 differs)")
     return path
-
-
-def is_released(network: str) -> bool:
-    """Return whether the package holds weights of a network in `NETWORKS`."""
-    return f"{network}.safetensors" in read_checksums()
 
 
 def read_history(network: str) -> pd.DataFrame:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from casestudy.errors import CaseStudyError
-from casestudy.inference import network_denoiser
-from casestudy.models import MULTIPLES, build
+from casestudy.inference import MULTIPLES, network_denoiser
+from casestudy.models import build
 from casestudy.models.cbdnet import with_level_map
 from casestudy.models.pridnet import Enlarge
 from casestudy.models.weights import load_weights, save_weights

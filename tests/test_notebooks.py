@@ -30,7 +30,7 @@ SMALL = {
     "08_quantization": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
 }
 FILTERS = {"noisy", "NLM (OpenCV)", "NLM (scikit-image)"}
-RELEASED = {"autoencoder", "CBDNet", "RIDNet"}
+RELEASED = {"autoencoder", "CBDNet", "PRIDNet, half width", "RIDNet"}
 TRAINED = {f"{name}, trained here" for name in ("autoencoder", "CBDNet", "PRIDNet", "RIDNet")}
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
 

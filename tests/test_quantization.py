@@ -1,21 +1,32 @@
 """LiteRT files of networks, what is in them and what they compute."""
 
 import re
+import subprocess
+import sys
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from typer.testing import CliRunner
 
-from casestudy import models
+from casestudy import models, released
 from casestudy.cli import app
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
 from casestudy.inference import network_denoiser
 from casestudy.litert import litert_denoiser, litert_file
 from casestudy.metrics import score
-from casestudy.quantization import KINDS, calibration_images, convert, sensitivity
+from casestudy.quantization import (
+    KINDS,
+    calibration_images,
+    convert,
+    measure_variants,
+    sensitivity,
+    write,
+    write_variants,
+)
 
 SIZES = {"autoencoder": {}, "cbdnet": {"filters": 8}, "pridnet": {"filters": 4}, "ridnet": {}}
 
@@ -98,7 +109,7 @@ def test_sensitivity_names_the_block_that_eight_bits_ruin():
     assert table.loc[table["lost_db"].idxmax(), "block"] == "down2"
 
 
-@pytest.mark.parametrize("network", ["autoencoder", "cbdnet", "ridnet"])
+@pytest.mark.parametrize("network", released.NETWORKS)
 def test_eight_bits_cost_a_released_network_little(network, tmp_path, monkeypatch):
     """At most 0.1 dB, on simulated captures of scenes that it was not calibrated on."""
     monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path))
@@ -108,6 +119,38 @@ def test_eight_bits_cost_a_released_network_little(network, tmp_path, monkeypatc
     whole, _ = score(network, network_denoiser(models.load(network)), test)
     eight_bits, _ = score(network, litert_denoiser(file, network), test)
     assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - 0.1
+
+
+def test_variants_are_measured_beside_keras(tmp_path):
+    model, patches = models.load("autoencoder"), open_experiment("sample").test.spread(2)
+    files = write_variants(model, tmp_path, [patches.noisy([0])])
+    table, denoised = measure_variants(model, files, patches)
+    assert list(table.index) == list(denoised) == ["Keras", *(f"LiteRT {kind}" for kind in KINDS)]
+    for name, row in table.iterrows():
+        psnr_db = [
+            cv2.PSNR(np.round(clean * 255).astype(np.uint8), result)
+            for clean, result in zip(patches.clean([0, 1]), denoised[name], strict=True)
+        ]
+        assert row["psnr_db"] == pytest.approx(np.mean(psnr_db), abs=0.02)  # result is rounded
+        assert row["lost_db"] == pytest.approx(table["psnr_db"].iloc[0] - row["psnr_db"])
+    assert table["size_mb"].iloc[0] == pytest.approx(model.count_params() * 4 / 1e6)
+    assert table["times_as_fast"].iloc[0] == 1
+    assert (table["peak_mb"].iloc[1:] < table["peak_mb"].iloc[0]).all()
+
+
+def test_a_file_is_run_without_tensorflow(tmp_path):
+    file = write(models.build("autoencoder"), "float32", tmp_path)
+    program = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from casestudy import denoise_files, inference, litert
+denoiser = litert.litert_denoiser(Path({str(file)!r}), "autoencoder")
+print(inference.denoise(denoiser, np.zeros((40, 50, 3), np.uint8)).shape)
+print({{"keras", "tensorflow"}} & sys.modules.keys())
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.stdout.splitlines() == ["(40, 50, 3)", "set()"], run.stderr
 
 
 def test_calibration_images_are_spread_over_all_that_is_given():

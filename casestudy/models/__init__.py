@@ -21,9 +21,6 @@ BUILDERS = {
     "ridnet": build_ridnet,
 }
 
-# An image's height and width must divide by this; see `casestudy.inference`.
-MULTIPLES = {"autoencoder": 8, "cbdnet": 4, "pridnet": 16, "pridnet-half": 16, "ridnet": 1}
-
 
 def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) -> keras.Model:
     """Build a network with newly drawn weights, on all devices of the machine.

@@ -3,14 +3,12 @@
 `make bench` runs these. Peak memory is that of a process of its own.
 """
 
-import os
-import subprocess
-import sys
 import timeit
 
 import keras
 import numpy as np
 import pytest
+from processes import in_a_process
 
 from casestudy.batches import PatchBatches
 from casestudy.datasets import load_pairs
@@ -20,19 +18,6 @@ from casestudy.nlm import NLM
 from casestudy.patches import cut_patches
 
 POLYU = "polyu"
-
-
-def in_a_process(program: str, cache) -> tuple[float, ...]:
-    """Run Python code that prints numbers; return them and the process's peak memory in MiB."""
-    program += "\nimport resource as r; print(r.getrusage(r.RUSAGE_SELF).ru_maxrss / 1024)"
-    output = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"CASESTUDY_CACHE": str(cache)},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return tuple(map(float, output.split()))
 
 
 CUT = """
