@@ -312,7 +312,7 @@ def quantize(
             *(f"--floats {block}" for block in floats or ()),
         ]
     )
-    card = write_file(network, to, output, floats or (), command)
+    card = write_file(network, to, output, floats or None, command)
     typer.echo(f"{output}\n{card}")
 
 

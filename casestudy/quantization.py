@@ -11,9 +11,9 @@ float16
 dynamic-int8
     Weights in 8 bits; the features before each convolution are brought to 8 bits as they come.
 int8
-    Weights and features in 8 bits, on scales that were measured on calibration images. Only the
-    last operation stays in floats: most networks add their input there, which would else have
-    been rounded to 8 bits.
+    Weights and features in 8 bits, on scales that were measured on calibration images. In floats
+    stay the last convolution and what follows: most networks add their input there, which would
+    else have been rounded to 8 bits.
 """
 
 import contextlib
@@ -50,6 +50,8 @@ from casestudy.patches import Patches
 from casestudy.paths import written_whole
 
 KINDS = ("float32", "float16", "dynamic-int8", "int8")
+# Blocks that suffer from 8 bits, by `sensitivity`: without a skip they carry the picture itself.
+SENSITIVE = {"pridnet-half": ("estimate", "fusion")}
 CALIBRATION_PATCHES = 16
 CARD_PATCHES = 12
 
@@ -58,7 +60,7 @@ def convert(
     model: keras.Model,
     kind: str,
     calibration: Iterable[np.ndarray] = (),
-    floats: Sequence[str] = (),
+    floats: Sequence[str] | None = None,
 ) -> bytes:
     """Return a network as the content of a LiteRT file.
 
@@ -70,9 +72,10 @@ def convert(
         One of `KINDS`.
     calibration : iterable of ndarray, shape (N, H, W, 3), float32 in [0, 1]
         Noisy images for "int8". Never those that the network is tested on.
-    floats : sequence of str
+    floats : sequence of str, optional
         Blocks of the network (`casestudy.models.inspection.block_of`) that "int8" leaves in
-        floats, such as those that suffer most by `sensitivity`.
+        floats, such as those that suffer most by `sensitivity`. By default those in
+        `SENSITIVE`.
 
     Raises
     ------
@@ -86,18 +89,19 @@ def convert(
         raise CaseStudyError("LiteRT files are made by TensorFlow: unset KERAS_BACKEND.")
     if floats and kind != "int8":
         raise CaseStudyError(f"Blocks can be left in floats with int8 only, not with {kind}.")
-    if kind in ("float32", "float16"):
-        return _in_floats(model, kind == "float16")
-    if unknown := sorted(set(floats) - set(_blocks(model))):
+    if unknown := sorted(set(floats or ()) - set(_blocks(model))):
         raise CaseStudyError(
             f"{model.name} has no block {unknown[0]!r}. Known: {', '.join(_blocks(model))}."
         )
+    if kind == "float16":
+        return _in_floats(model, half=True)
     in_floats = _in_floats(model)
+    if kind == "float32":
+        return in_floats
     if kind == "dynamic-int8":
-        with _quietly():
-            work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
-            return bytes(work.quantize(enable_progress_report=False).quantized_model)
-    return _int8(in_floats, _calibrate(in_floats, calibration), floats)
+        return _dynamic_int8(in_floats)
+    floats = SENSITIVE.get(model.name, ()) if floats is None else floats
+    return _int8(model, in_floats, _calibrate(in_floats, calibration), floats)
 
 
 def write(
@@ -105,12 +109,11 @@ def write(
     kind: str,
     folder: Path,
     calibration: Iterable[np.ndarray] = (),
-    floats: Sequence[str] = (),
 ) -> Path:
     """Write what `convert` returns as `<network>-<kind>.tflite` into a folder."""
     file = folder / f"{model.name}-{kind}.tflite"
     with written_whole(file) as temporary:
-        temporary.write_bytes(convert(model, kind, calibration, floats))
+        temporary.write_bytes(convert(model, kind, calibration))
     return file
 
 
@@ -213,7 +216,7 @@ def sensitivity(
     Returns
     -------
     DataFrame
-        One row per block in the order of the network, but for a last layer that stays in floats
+        One row per block in the order of the network, but for a last one that stays in floats
         anyway: block, lost_db (mean PSNR in floats minus mean PSNR with this block in 8 bits).
     """
 
@@ -229,12 +232,13 @@ def sensitivity(
     rows = []
     for block in tqdm(blocks, desc="blocks in 8 bits", leave=False):
         others = [other for other in blocks if other != block]
-        rows.append([block, whole - mean_psnr_db(_int8(in_floats, measured, others))])
+        in_8_bits = _int8(model, in_floats, measured, others)
+        rows.append([block, whole - mean_psnr_db(in_8_bits)])
     return pd.DataFrame(rows, columns=["block", "lost_db"])
 
 
 def write_file(
-    model: keras.Model, kind: str, file: Path, floats: Sequence[str], command: str
+    model: keras.Model, kind: str, file: Path, floats: Sequence[str] | None, command: str
 ) -> Path:
     """Write a network as a LiteRT file and a card beside it; return the card's path.
 
@@ -285,7 +289,7 @@ def write_file(
                 target=target,
                 multiple=MULTIPLES[model.name],
                 calibration=len(calibration),
-                floats=floats,
+                floats=SENSITIVE.get(model.name, ()) if floats is None else floats,
                 patches=len(test),
                 **psnr_db,
             )
@@ -300,7 +304,8 @@ def calibration_images(training: Patches) -> list[np.ndarray]:
 
 
 def _blocks(model: keras.Model) -> list[str]:
-    layers = [x for x in model.layers if x.weights and x.output is not model.outputs[0]]
+    """Return the names of blocks, without the last layer's if that is a block of its own."""
+    *layers, _ = (layer for layer in model.layers if layer.weights)
     return list(dict.fromkeys(block_of(layer.name) for layer in layers))
 
 
@@ -316,8 +321,17 @@ def _calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str,
         return work.calibrate({signature: images}, num_threads=os.cpu_count())
 
 
-def _int8(in_floats: bytes, measured: dict[str, object], floats: Sequence[str]) -> bytes:
-    """Return a network in 8 bits: all but some blocks and the last operation."""
+def _dynamic_int8(in_floats: bytes) -> bytes:
+    with _quietly():
+        work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
+        return bytes(work.quantize(enable_progress_report=False).quantized_model)
+
+
+def _int8(
+    model: keras.Model, in_floats: bytes, measured: dict[str, object], floats: Sequence[str]
+) -> bytes:
+    """Return a network in 8 bits: all but some blocks, the last layer and the last operation."""
+    last = [layer.name for layer in model.layers if layer.weights][-1]
     (result,) = Interpreter(model_content=in_floats).get_output_details()
     everything = TFLOperationName.ALL_SUPPORTED
     work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())
@@ -325,7 +339,7 @@ def _int8(in_floats: bytes, measured: dict[str, object], floats: Sequence[str]) 
         (".*", TFLOperationName.INPUT),
         (".*", TFLOperationName.OUTPUT),
         (re.escape(result["name"]), everything),
-        *((rf".*/{re.escape(block)}(\.|_\d+/).*", everything) for block in floats),
+        *((rf".*/{re.escape(name)}(\.|_\d+/).*", everything) for name in (*floats, last)),
     ]:
         work.update_quantization_recipe(names, operation, algorithm_key=AlgorithmName.NO_QUANTIZE)
     with _quietly():
