@@ -1,16 +1,31 @@
-"""What many tests need: a cache of their own, and small pairs of their own."""
+"""What many tests need: a cache of their own, small pairs of their own, and a browser."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
 
 from casestudy.paths import data_root
 
 needs_polyu = pytest.mark.skipif(
     not (data_root() / "polyu" / "CroppedImages").is_dir(), reason="PolyU is not downloaded"
 )
+
+
+# So that Chromium runs in a container, draws without a GPU, and calls nobody.
+_CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,3 +51,18 @@ def pair_folder(tmp_path: Path) -> Path:
             levels = np.clip(np.round(image), 0, 255).astype(np.uint8)
             Image.fromarray(levels).save(tmp_path / "pairs" / part / f"scene{number}.png")
     return tmp_path / "pairs"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a headless Chromium of the system, for tests of what pages do.
+
+    Gone after each module: Playwright's event loop would be in the way of tests that start one.
+    """
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
