@@ -33,7 +33,7 @@ reference: $(INSTALLED) ## Make the tracked reference reports again
 	$(BIN)/casestudy report --run reference
 
 lock: ## Resolve the exact versions anew (needs uv)
-	uv pip compile pyproject.toml --extra app --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra app --extra dev --extra openvino --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --upgrade --quiet -o requirements.lock
 
 clean: ## Remove the virtual environment and all caches

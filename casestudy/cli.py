@@ -324,7 +324,7 @@ def denoise(
         str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")
     ] = "ridnet",
     runtime: Annotated[
-        Literal["keras", "litert", "litert-int8"],
+        Literal["keras", "litert", "litert-int8", "openvino-int8"],
         typer.Option(help="What runs a network: in floats, or in 8-bit integers."),
     ] = "keras",
     tile: Annotated[
@@ -356,6 +356,10 @@ def denoise(
         from casestudy.models import load
 
         work = partial(denoise, network_denoiser(load(model)), tile=tile)
+    elif runtime == "openvino-int8":
+        from casestudy.openvino_runtime import openvino_denoiser, openvino_file
+
+        work = partial(denoise, openvino_denoiser(openvino_file(model), model), tile=tile)
     else:
         file = litert_file(model, RUNTIMES[runtime])
         work = partial(denoise, litert_denoiser(file, model), tile=tile)

@@ -34,10 +34,7 @@ def litert_file(network: str, kind: str) -> Path:
     CaseStudyError
         As `casestudy.models.load` and `casestudy.quantization.convert`.
     """
-    weights = provenance.hash_file(released.released_file(network, ".safetensors"))
-    versions = json.dumps(provenance.library_versions())
-    made_from = provenance.hash_text(weights, provenance.hash_code(), versions)
-    path = cache_root() / "litert" / f"{network}-{kind}-{made_from[:16]}.tflite"
+    path = conversion("litert", network, kind).with_suffix(".tflite")
     if not path.exists():
         from casestudy import models  # these take seconds: TensorFlow
         from casestudy.quantization import calibration_images, convert
@@ -48,6 +45,14 @@ def litert_file(network: str, kind: str) -> Path:
         with written_whole(path) as temporary:
             temporary.write_bytes(content)
     return path
+
+
+def conversion(runtime: str, network: str, kind: str) -> Path:
+    """Return where a converted network is kept: another place for other weights or code."""
+    weights = provenance.hash_file(released.released_file(network, ".safetensors"))
+    versions = json.dumps(provenance.library_versions())
+    made_from = provenance.hash_text(weights, provenance.hash_code(), versions)
+    return cache_root() / runtime / f"{network}-{kind}-{made_from[:16]}"
 
 
 def litert_denoiser(file: Path, network: str, threads: int | None = None) -> Denoiser:

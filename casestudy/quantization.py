@@ -297,6 +297,39 @@ def write_file(
     return card
 
 
+def convert_for_openvino(
+    model: keras.Model, calibration: Iterable[np.ndarray], path: Path
+) -> None:
+    """Write a network in 8 bits as OpenVINO's files: `path`, and the weights beside it.
+
+    As "int8" of `convert`, the last convolution and what follows stay in floats.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `casestudy.models.build`.
+    calibration : iterable of ndarray, shape (1, H, W, 3), float32 in [0, 1]
+        Noisy images; never those that the network is tested on.
+    path : Path
+        Its suffix is .xml.
+    """
+    os.environ.setdefault("NNCF_CI", "1")  # it would else report every use to its makers
+    import nncf  # optional, as OpenVINO is
+    import openvino
+
+    images = tf.TensorSpec((None, None, None, 3), tf.float32, name="noisy")
+    with _quietly():
+        function = tf.function(_in_one_piece(model)).get_concrete_function(images)
+        in_floats = openvino.convert_model(function)
+        operations = in_floats.get_ordered_ops()
+        last = max(i for i, op in enumerate(operations) if op.get_type_name() == "Convolution")
+        kept = nncf.IgnoredScope(
+            names=[op.get_friendly_name() for op in operations[last:]], validate=False
+        )
+        in_8_bits = nncf.quantize(in_floats, nncf.Dataset(calibration), ignored_scope=kept)
+        openvino.save_model(in_8_bits, path, compress_to_fp16=False)
+
+
 def calibration_images(training: Patches) -> list[np.ndarray]:
     """Return some noisy patches to calibrate on, each (1, size, size, 3), float32 in [0, 1]."""
     chosen = training.spread(CALIBRATION_PATCHES)
@@ -361,6 +394,16 @@ class _DilatedConv2D(keras.layers.Conv2D):
 
 
 def _in_floats(model: keras.Model, half: bool = False) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_keras_model(_in_one_piece(model))
+    if half:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    return _written(converter)
+
+
+def _in_one_piece(model: keras.Model) -> keras.Model:
+    """Return a network that computes the same, its dilated convolutions as single operations."""
+
     def same(layer: keras.Layer) -> keras.Layer:
         dilated = isinstance(layer, keras.layers.Conv2D) and max(layer.dilation_rate) > 1
         kind = _DilatedConv2D if dilated else type(layer)
@@ -368,11 +411,7 @@ def _in_floats(model: keras.Model, half: bool = False) -> bytes:
 
     copy = keras.models.clone_model(model, clone_function=same)
     copy.set_weights(model.get_weights())
-    converter = tf.lite.TFLiteConverter.from_keras_model(copy)
-    if half:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    return _written(converter)
+    return copy
 
 
 def _written(converter: tf.lite.TFLiteConverter) -> bytes:

@@ -5,8 +5,10 @@ import pytest
 from scipy.ndimage import uniform_filter
 
 from casestudy import models
+from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.inference import denoise, network_denoiser
+from casestudy.metrics import psnr
 
 SIZES = [(1, 1), (1, 97), (200, 31), (64, 64), (65, 63), (96, 100), (150, 130), (129, 257)]
 
@@ -91,6 +93,24 @@ def test_networks_that_halve_the_image_meet_the_same_pixels(name):
     error = np.abs(denoise(network, image, tile=96, overlap=48) - whole)
     change = np.abs(whole - image)
     assert error.max() < 0.02 * change.max()
+
+
+@pytest.mark.parametrize("name", ["cbdnet", "ridnet"])
+def test_tiles_of_released_networks_leave_no_seams(name):
+    """RIDNet weighs its channels by means over a tile, so each tile differs a little."""
+    network = network_denoiser(models.load(name))
+    pair = next(pair for pair in load_pairs("sample") if pair.part != "train" and pair.iso == 3200)
+    noisy, clean = (image[:320, :384] / np.float32(255) for image in pair.load())
+    whole, tiled = denoise(network, noisy, tile=0), denoise(network, noisy, tile=192)
+    assert abs(psnr(clean, tiled) - psnr(clean, whole)) < 0.02
+    shared = np.zeros(noisy.shape[:2], bool)  # by tiles that begin every 128 pixels
+    for start in (128, 256):
+        shared[start : start + 64] = shared[:, start : start + 64] = True
+    growth = [
+        np.abs(tiled - clean)[part].mean() / np.abs(whole - clean)[part].mean()
+        for part in (shared, ~shared)
+    ]
+    assert growth[0] < 1.01 * growth[1]
 
 
 class TestRefusals:

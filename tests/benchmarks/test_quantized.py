@@ -1,7 +1,4 @@
-"""What 8-bit integers gain: speed beside Keras and OpenVINO, quality, and a large photograph.
-
-OpenVINO, with NNCF for its 8 bits, is the runtime to measure up to; `pip install openvino nncf`.
-"""
+"""What 8-bit integers gain: speed beside Keras, quality, and a large photograph."""
 
 import statistics
 import time
@@ -16,6 +13,7 @@ from casestudy.evaluation import evaluate
 from casestudy.experiment import open_experiment
 from casestudy.inference import OVERLAP, TILE, network_denoiser
 from casestudy.litert import litert_denoiser, litert_file
+from casestudy.openvino_runtime import openvino_denoiser, openvino_file
 from casestudy.patches import split_pairs
 from casestudy.quantization import KINDS, calibration_images, convert
 
@@ -36,20 +34,7 @@ def denoisers(calibration, tmp_path_factory):
         file = folder / f"{kind}.tflite"
         file.write_bytes(convert(model, kind, calibration))
         denoisers[f"LiteRT {kind}"] = litert_denoiser(file, NETWORK)
-    try:
-        import nncf
-        import openvino
-    except ImportError:
-        print("\nwithout OpenVINO: pip install openvino nncf")
-        return denoisers
-    model.export(folder / "saved", verbose=False)
-    in_floats = openvino.convert_model(folder / "saved")
-    in_8_bits = nncf.quantize(in_floats, nncf.Dataset(calibration), subset_size=len(calibration))
-    options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    for name, network in {"OpenVINO float32": in_floats, "OpenVINO int8": in_8_bits}.items():
-        network.reshape([1, 256, 256, 3])  # the form in which it is fastest
-        compiled = openvino.compile_model(network, "CPU", options)
-        denoisers[name] = lambda noisy, compiled=compiled: compiled(noisy)[0]
+    denoisers["OpenVINO int8"] = openvino_denoiser(openvino_file(NETWORK), NETWORK)
     return denoisers
 
 
@@ -79,8 +64,7 @@ def test_quality(benchmark, denoisers, dataset):
         pytest.skip(str(error))
 
     def gains():
-        names = ["Keras", *(f"LiteRT {kind}" for kind in KINDS)]
-        return {name: evaluate(denoisers[name], held_out)["psnr_db"].mean() for name in names}
+        return {name: evaluate(d, held_out)["psnr_db"].mean() for name, d in denoisers.items()}
 
     psnr_db = benchmark.pedantic(gains, rounds=1)
     print(f"\n{NETWORK} on {len(held_out)} images of {dataset}")

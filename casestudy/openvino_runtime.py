@@ -1,0 +1,94 @@
+"""Running networks by OpenVINO, in 8-bit integers: for processors without instructions for them.
+
+LiteRT's 8-bit kernels need VNNI instructions to be faster than floats by much; OpenVINO's do
+not. `pip install '.[openvino]'`.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from casestudy.errors import CaseStudyError
+from casestudy.inference import MULTIPLES, Denoiser, padded
+from casestudy.litert import conversion
+from casestudy.paths import written_whole
+
+MODEL = "network.xml"  # its weights lie beside it
+
+# Without a batch of images to share the cores, each image gets all of them. OpenVINO would
+# compute the floats in 16 bits where a processor can.
+OPTIONS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+
+
+def openvino_file(network: str) -> Path:
+    """Return a released network in 8 bits for OpenVINO, which is made when first asked for.
+
+    As `casestudy.litert.litert_file` returns one for LiteRT: calibrated on the training scenes
+    of `sample`, the last convolution in floats.
+
+    Parameters
+    ----------
+    network : str
+        A name in `casestudy.released.NETWORKS`.
+
+    Raises
+    ------
+    CaseStudyError
+        If OpenVINO is not installed; as `casestudy.models.load`.
+    """
+    folder = conversion("openvino", network, "int8")
+    if not folder.exists():
+        _refuse_missing()
+        from casestudy import models  # these take seconds: TensorFlow
+        from casestudy.experiment import open_experiment
+        from casestudy.quantization import calibration_images, convert_for_openvino
+
+        print(f"{network}: making its 8-bit file for OpenVINO, once", file=sys.stderr)
+        calibration = calibration_images(open_experiment("sample").train)
+        with written_whole(folder) as temporary:
+            temporary.mkdir()
+            convert_for_openvino(models.load(network), calibration, temporary / MODEL)
+    return folder / MODEL
+
+
+def openvino_denoiser(file: Path, network: str) -> Denoiser:
+    """Return a network's file for OpenVINO as a denoiser of images of any size.
+
+    Parameters
+    ----------
+    file : Path
+        From `openvino_file`.
+    network : str
+        A name in `casestudy.models.BUILDERS`.
+
+    Returns
+    -------
+    Denoiser
+        As from `casestudy.inference.network_denoiser`.
+
+    Raises
+    ------
+    CaseStudyError
+        If OpenVINO is not installed, or the file is none of its.
+    """
+    _refuse_missing()
+    import openvino
+
+    try:
+        compiled = openvino.compile_model(file, "CPU", OPTIONS)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise CaseStudyError(f"{file} is no file for OpenVINO: {reason}") from None
+    return padded(lambda noisy: compiled(noisy.astype(np.float32))[0], MULTIPLES[network])
+
+
+def _refuse_missing() -> None:
+    try:
+        import nncf  # noqa: F401
+        import openvino  # noqa: F401
+    except ImportError:
+        raise CaseStudyError(
+            "OpenVINO is not installed. Install it with pip install '.[openvino]', or "
+            "choose another runtime."
+        ) from None
