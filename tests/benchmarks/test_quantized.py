@@ -64,7 +64,8 @@ def test_quality(benchmark, denoisers, dataset):
         pytest.skip(str(error))
 
     def gains():
-        return {name: evaluate(d, held_out)["psnr_db"].mean() for name, d in denoisers.items()}
+        names = ("Keras", "LiteRT int8", "OpenVINO int8")  # what is in floats loses nothing
+        return {name: evaluate(denoisers[name], held_out)["psnr_db"].mean() for name in names}
 
     psnr_db = benchmark.pedantic(gains, rounds=1)
     print(f"\n{NETWORK} on {len(held_out)} images of {dataset}")
