@@ -111,8 +111,12 @@ def train(
         bool, typer.Option(help="Compute in bfloat16; weights stay float32.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Split, first weights and order.")] = 0,
-    split_by: Annotated[str, typer.Option(help="scene, or image as in the article.")] = "scene",
-    protocol: Annotated[str, typer.Option(help="native, or article: resize first.")] = "native",
+    split_by: Annotated[
+        str, typer.Option(help="scene or image.  [default: image if --protocol article]")
+    ] = "",
+    protocol: Annotated[
+        str, typer.Option(help="native, or article: resize, split by image.")
+    ] = "native",
     patch_size: Annotated[int, typer.Option(help="Pixels.")] = 256,
     max_pairs: Annotated[int, typer.Option(help="0: all.")] = 0,
     max_train_patches: Annotated[int, typer.Option(help="0: all.")] = 0,
@@ -401,12 +405,28 @@ def data_list() -> None:
 
 
 @data_app.command("fetch")
-def data_fetch(dataset: Annotated[str, typer.Argument(help="Such as polyu.")]) -> None:
+def data_fetch(dataset: Annotated[str, typer.Argument(help="polyu or sidd.")]) -> None:
     """Download a dataset into the data root; an interrupted download goes on."""
     from casestudy.datasets.fetch import fetch
 
     folder = fetch(dataset)
     typer.echo(f"{dataset} is in {folder}" if folder else f"{dataset} needs no download")
+
+
+@data_app.command("add")
+def data_add(
+    dataset: Annotated[str, typer.Argument(help="sidd or renoir.")],
+    archives: Annotated[list[Path], typer.Argument(help="Zip or tar files you downloaded.")],
+) -> None:
+    """Verify archives of a dataset and unpack them into the data root; goes on if interrupted."""
+    from casestudy.datasets import load_pairs
+    from casestudy.datasets.add import add
+
+    folder = add(dataset, archives)
+    try:
+        typer.echo(f"{dataset} is in {folder}: {len(load_pairs(dataset))} pairs")
+    except CaseStudyError as error:
+        typer.echo(f"Unpacked to {folder}. To be complete: {error}")
 
 
 @data_app.command("check")

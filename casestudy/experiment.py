@@ -13,6 +13,7 @@ from casestudy.parameters import check_parameters
 from casestudy.patches import Patches, cut_patches, split_pairs
 from casestudy.paths import reports_root, run_name, written_whole
 
+SPLITS = {"native": "scene", "article": "image"}  # protocol: what is drawn to test on
 EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are shown
 
 
@@ -92,7 +93,7 @@ def open_experiment(
     dataset: str = "sample",
     run_folder: str = "",
     seed: int = 0,
-    split_by: str = "scene",
+    split_by: str = "",
     protocol: str = "native",
     patch_size: int = 256,
     max_pairs: int = 0,
@@ -111,9 +112,13 @@ def open_experiment(
         Folder for scores and models; "" means `reports/<dataset>` in the project.
     seed : int
         Decides the split, where the dataset does not.
-    split_by : {"scene", "image"}
-        See `casestudy.patches.split_pairs`.
-    protocol, patch_size
+    split_by : {"", "scene", "image"}
+        See `casestudy.patches.split_pairs`; "" is as the protocol says.
+    protocol : {"native", "article"}
+        "native" splits by scene and cuts photographs as they are. "article" splits by image and
+        resizes to 1024x1024, 16 patches of 256x256 each: of 541 pairs 109 to test (1,744
+        patches), and 432 (6,912) to train and to validate together.
+    patch_size : int
         See `casestudy.patches.cut_patches`.
     max_pairs, max_test_patches, max_train_patches, max_validation_patches : int
         For a quick look: at most so many pairs in all, patches to score, to train on, and to
@@ -147,6 +152,7 @@ def open_experiment(
             **others,
         }
     )
+    split_by = split_by or SPLITS[protocol]
     pairs = few(load_pairs(dataset), max_pairs)
     _refuse_too_few(dataset, pairs, split_by)
     patches = cut_patches(dataset, pairs, patch_size, protocol)

@@ -44,7 +44,7 @@ class Parameters(BaseModel):
     dataset: Annotated[str, AfterValidator(_known_dataset)] = "sample"
     run_folder: str = ""
     seed: int = Field(0, ge=0, lt=2**32)
-    split_by: Literal["scene", "image"] = "scene"
+    split_by: Literal["", "scene", "image"] = ""
     protocol: Literal["native", "article"] = "native"
     patch_size: Annotated[int, AfterValidator(_known_size)] = 256
     max_pairs: Annotated[int, Field(ge=0), AfterValidator(_enough_to_split)] = 0

@@ -73,7 +73,7 @@ def split_pairs(
 def draw_pairs(
     pairs: Sequence[Pair], by: str, fraction: float, seed: int
 ) -> tuple[list[Pair], list[Pair]]:
-    """Draw a fraction of the scenes (or pairs), at least one; at least one is left.
+    """Draw a fraction of the scenes, or of the pairs, rounded up; at least one, not all.
 
     Returns
     -------
@@ -91,7 +91,10 @@ def draw_pairs(
         raise CaseStudyError(
             f"There is one {by} only, so nothing is left to test on. Add pairs of another scene."
         )
-    count = min(max(round(fraction * len(names)), 1), len(names) - 1)
+    # Pairs as in the article, which keeps int(0.8 * 541) = 432.
+    kept = int((1 - fraction) * len(names))
+    count = round(fraction * len(names)) if by == "scene" else len(names) - kept
+    count = min(max(count, 1), len(names) - 1)
     drawn = set(np.random.default_rng(seed).permutation(names)[:count])
     return (
         [pair for pair, group in zip(pairs, groups, strict=True) if group not in drawn],

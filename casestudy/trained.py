@@ -1,6 +1,7 @@
 """Networks that were trained before: their weights, and what is known of their training."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,7 +134,7 @@ def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.
     """Tell on which images a network was trained, or its best epoch chosen, first or later.
 
     Images are compared; and scenes, where it was trained on other files of the same photographs,
-    as PolyU's frames are of PolyU's crops.
+    as PolyU's frames are of PolyU's crops, or on a dataset that this one is a part of.
 
     Parameters
     ----------
@@ -153,16 +154,16 @@ def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.
     if manifest.get("start"):
         known |= seen(manifest["start"], tested, dataset)
     for data in manifest["data"].values():
-        names = [data["dataset"], *data["dataset"].split(", ")]
-        if dataset in names:
+        if dataset in [data["dataset"], *data["dataset"].split(", ")]:
             known |= tested["image"].isin(data["images"])
-        elif dataset in DATASETS and _family(dataset) in map(_family, names):
+        elif dataset in DATASETS and _families(dataset) & _families(data["dataset"]):
             known |= tested["scene"].isin(data["scenes"])
     return known
 
 
-def _family(dataset: str) -> str:
-    return dataset.split("-")[0]
+def _families(datasets: str) -> set[str]:
+    """Return what each of several datasets goes back to: "polyu" for "polyu-frames"."""
+    return {name.split("-")[0] for name in re.split(r", |\+", datasets)}
 
 
 def effort(manifest: dict[str, object], article_epochs: int) -> str:

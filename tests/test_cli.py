@@ -29,6 +29,7 @@ def casestudy(*arguments, **options):
         ("data",),
         ("data", "list"),
         ("data", "fetch"),
+        ("data", "add"),
         ("data", "check"),
     ],
 )
@@ -46,6 +47,8 @@ def test_help_is_there_for_every_command(command):
         (("report", "-p", "epochs"), "name=value"),
         (("report", "--only", "99"), "01_eda"),
         (("data", "check", "folder:/nowhere"), "/nowhere"),
+        (("data", "add", "polyu", "a.zip"), "knows: sidd, renoir"),
+        (("data", "fetch", "renoir"), "casestudy data add renoir"),
         (("train", "ridnett"), "autoencoder, cbdnet, pridnet, pridnet-half, ridnet"),
         (("train", "ridnet", "--recipe", "relaesed"), "Known: released"),
         (("train", "pridnet", "--start", "released"), "pridnet-half"),

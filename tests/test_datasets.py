@@ -450,7 +450,7 @@ def test_full_disk_is_said(monkeypatch, tmp_path, download):
 
 def test_fetch_of_datasets_without_download():
     assert fetch.fetch("sample") is None
-    for dataset in ("polyu-frames", "sidd"):
+    for dataset in ("polyu-frames", "sidd+renoir"):
         with pytest.raises(CaseStudyError, match=r"cannot be fetched.*polyu"):
             fetch.fetch(dataset)
 
@@ -479,6 +479,9 @@ def test_availability_survives_absence(tmp_path, monkeypatch):
         "polyu-frames",
         "bsds500",
         "bsds500-clean",
+        "sidd",
+        "renoir",
+        "sidd+renoir",
         "folder:PATH",
     ]
     assert table.loc["sample", "pairs"] > 0

@@ -28,7 +28,7 @@ def test_no_scene_crosses_a_split_by_scene(seed, fraction):
 def test_split_by_image_has_the_articles_share():
     pairs = load_pairs("sample")
     train, validation, test = split_pairs(pairs, "image")
-    assert len(test) == round(0.2 * len(pairs))
+    assert len(test) == len(pairs) - int(0.8 * len(pairs))
     assert len(train) + len(validation) + len(test) == len(pairs)
     assert {p.scene for p in train} & {p.scene for p in test}
 

@@ -6,13 +6,19 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from casestudy.datasets import folder, load_pairs, polyu
+from casestudy.datasets import DATASETS, folder, load_pairs, polyu, renoir, sidd
 from casestudy.datasets.pairs import FilePair, Pair
 from casestudy.datasets.soundness import judge
 from casestudy.errors import CaseStudyError
 from casestudy.images import read_image
 
-_FIND = {"polyu": polyu.find_crops, "polyu-frames": polyu.find_frames}
+_FIND = {
+    "polyu": polyu.find_crops,
+    "polyu-frames": polyu.find_frames,
+    "sidd": sidd.find,
+    "renoir": renoir.find,
+}
+_INCOMPLETE = {"sidd": sidd.incomplete, "renoir": renoir.incomplete}
 
 
 def check(dataset: str) -> tuple[pd.DataFrame, int]:
@@ -26,8 +32,9 @@ def check(dataset: str) -> tuple[pd.DataFrame, int]:
     Returns
     -------
     findings : DataFrame
-        One row per finding: dataset, pair (id, or file without a partner), kind ("no partner",
-        "unreadable", "shape", "content", "brightness" or "shift"), and what to do.
+        One row per finding: dataset, pair (id, file without a partner, or dataset), kind ("no
+        partner", "incomplete", "unreadable", "shape", "content", "brightness" or "shift"), and
+        what to do.
     sound : int
         Number of pairs without any finding.
 
@@ -36,10 +43,14 @@ def check(dataset: str) -> tuple[pd.DataFrame, int]:
     CaseStudyError
         If the dataset is not there at all, or its name is unknown.
     """
-    pairs, lonely = _find(dataset)
-    advice = "Add the other half of the pair, or remove this file."
-    rows = [(dataset, str(path), "no partner", advice) for path in lonely]
-    sound = 0
+    pairs, rows, sound = [], [], 0
+    for name in dataset.split("+") if dataset in DATASETS else [dataset]:
+        found, lonely = _find(name)
+        pairs += found
+        advice = "Add the other half of the pair, or remove this file."
+        rows += [(dataset, str(path), "no partner", advice) for path in lonely]
+        if advice := _INCOMPLETE.get(name, lambda found: "")(found):
+            rows.append((dataset, name, "incomplete", advice))
     for pair in tqdm(pairs, desc=f"Checking {dataset}", unit="pair"):
         findings = _judge_pair(pair)
         rows += [(dataset, pair.id, kind, advice) for kind, advice in findings]

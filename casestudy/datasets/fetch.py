@@ -9,7 +9,9 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from casestudy.datasets import DATASETS, bsds500, sample
+from casestudy.datasets import DATASETS, bsds500, renoir, sample, sidd
+from casestudy.datasets.add import fetch_sidd
+from casestudy.datasets.download import RETRIES, TIMEOUT
 from casestudy.errors import CaseStudyError
 from casestudy.paths import data_root
 
@@ -19,9 +21,6 @@ POLYU_URL = (
 POLYU_HOME = "github.com/csjunxu/PolyU-Real-World-Noisy-Images-Dataset"
 POLYU_TERMS = "research and education, non-commercial, with the notice in License.txt"
 POLYU_REGISTRY = Path(str(files("casestudy.datasets") / "polyu.txt"))
-
-RETRIES = 2  # after the first failure of a file, with a pause of seconds
-TIMEOUT = 30  # seconds without an answer
 
 
 def fetch(dataset: str, base_url: str = POLYU_URL, registry: Path = POLYU_REGISTRY) -> Path | None:
@@ -33,9 +32,9 @@ def fetch(dataset: str, base_url: str = POLYU_URL, registry: Path = POLYU_REGIST
     Parameters
     ----------
     dataset : str
-        "polyu", PolyU's crops; "sample" needs no download.
+        "polyu", PolyU's crops; "sidd", its Medium set; "sample" needs no download.
     base_url : str
-        Where the registry's names are found; ends in "/".
+        Where the registry's names are found; ends in "/". This and the next are of PolyU.
     registry : Path
         Lines of name and SHA-256.
 
@@ -52,9 +51,13 @@ def fetch(dataset: str, base_url: str = POLYU_URL, registry: Path = POLYU_REGIST
     """
     if dataset == "sample":
         return None
+    if dataset == "sidd":
+        return fetch_sidd()
+    if dataset == "renoir":
+        raise CaseStudyError(renoir.STEPS)
     if dataset != "polyu":
         raise CaseStudyError(
-            f"{dataset!r} cannot be fetched. `casestudy data fetch` knows: polyu "
+            f"{dataset!r} cannot be fetched. `casestudy data fetch` knows: polyu, sidd "
             "(and sample, which needs no download); `casestudy data list` tells of the others."
         )
     pooch.get_logger().setLevel(logging.WARNING)  # one bar instead of a line per file
@@ -145,6 +148,30 @@ def availability() -> pd.DataFrame:
             bsds500.REMEDY,
         ),
         (
+            "sidd",
+            "SIDD, whole frames, real noise of 5 phones",
+            _count("sidd"),
+            _where("sidd"),
+            sidd.TERMS,
+            sidd.REMEDY,
+        ),
+        (
+            "renoir",
+            "RENOIR, whole frames in dim light, real noise of 3 cameras",
+            _count("renoir"),
+            _where("renoir"),
+            renoir.TERMS,
+            renoir.REMEDY,
+        ),
+        (
+            "sidd+renoir",
+            "both, as in the article: 541 pairs",
+            _count("sidd+renoir"),
+            "as above",
+            "those of both",
+            "get both",
+        ),
+        (
             "folder:PATH",
             "your own pairs",
             None,
@@ -155,6 +182,14 @@ def availability() -> pd.DataFrame:
     ]
     columns = ["dataset", "what", "pairs", "where", "terms", "get"]
     return pd.DataFrame(rows, columns=columns).astype({"pairs": "Int64"})
+
+
+def _where(dataset: str) -> str:
+    """Return the folder that the folders of a dataset's first pair lie in."""
+    try:
+        return str(DATASETS[dataset]()[0].noisy_path.parents[1])
+    except CaseStudyError:
+        return ""
 
 
 def _count(dataset: str) -> int:

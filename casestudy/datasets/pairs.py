@@ -24,6 +24,10 @@ class Pair(ABC):
         Camera model, where the dataset tells.
     iso : int or None
         ISO sensitivity, where the dataset tells.
+    exposure_s : float or None
+        Exposure time in seconds, where the dataset tells.
+    illuminant_k : int or None
+        Colour temperature of the light in kelvins, where the dataset tells.
     part : {"train", "validation", "test"} or None
         The part of a split that the pair belongs to, where the dataset decides it.
     """
@@ -32,6 +36,8 @@ class Pair(ABC):
     scene: str
     camera: str | None = None
     iso: int | None = None
+    exposure_s: float | None = None
+    illuminant_k: int | None = None
     part: str | None = None
 
     def __str__(self) -> str:

@@ -144,6 +144,7 @@ def _pair(stem: str, noisy_path: Path, clean_path: Path) -> FilePair:
         scene=scene,
         camera=_CAMERAS[parts["camera"]],
         iso=int(parts["iso"]) if parts["iso"] else None,
+        exposure_s=1 / int(parts["shutter"]) if parts["shutter"] else None,
         part=_part(scene),
         noisy_path=noisy_path,
         clean_path=clean_path,
