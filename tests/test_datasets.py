@@ -479,6 +479,7 @@ def test_availability_survives_absence(tmp_path, monkeypatch):
         "polyu-frames",
         "bsds500",
         "bsds500-clean",
+        "sidd-validation",
         "folder:PATH",
     ]
     assert table.loc["sample", "pairs"] > 0

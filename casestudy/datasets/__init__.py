@@ -1,6 +1,6 @@
 """Where noisy-clean pairs come from: one function, `load_pairs`, for every dataset."""
 
-from casestudy.datasets import bsds500, folder, polyu, sample
+from casestudy.datasets import bsds500, folder, polyu, sample, sidd_blocks
 from casestudy.datasets.pairs import FilePair, Pair
 from casestudy.errors import CaseStudyError
 
@@ -13,6 +13,7 @@ DATASETS = {
     "polyu-frames": polyu.frame_pairs,
     "bsds500": bsds500.pairs,
     "bsds500-clean": bsds500.clean_pairs,
+    "sidd-validation": sidd_blocks.pairs,
 }
 
 

@@ -9,7 +9,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from casestudy.datasets import DATASETS, bsds500, sample
+from casestudy.datasets import DATASETS, bsds500, sample, sidd_blocks
 from casestudy.errors import CaseStudyError
 from casestudy.paths import data_root
 
@@ -143,6 +143,15 @@ def availability() -> pd.DataFrame:
             str(bsds500.folder()),
             bsds500.TERMS,
             bsds500.REMEDY,
+        ),
+        (
+            "sidd-validation",
+            "SIDD's 1,280 blocks of 256x256 to test on, real noise of 5 phones",
+            _count("sidd-validation"),
+            str(data_root() / "sidd"),
+            sidd_blocks.TERMS,
+            f"put {sidd_blocks.VALIDATION_NOISY}.mat and {sidd_blocks.VALIDATION_CLEAN}.mat "
+            f"(462 MB, {sidd_blocks.HOME}) into sidd/ in the data root",
         ),
         (
             "folder:PATH",
