@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from casestudy.cutting import corners
 from casestudy.datasets import Pair, load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.inference import network_denoiser
 from casestudy.metrics import Denoiser, psnr, ssim, ssim_volume
-from casestudy.patches import corners, split_pairs
+from casestudy.patches import split_pairs
 from casestudy.trained import seen
 
 WHOLE = 1_000_000  # pixels; larger images are scored on squares, which any memory holds
