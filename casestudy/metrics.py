@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from tqdm import tqdm
 
@@ -32,8 +34,8 @@ def ssim(clean: np.ndarray, denoised: np.ndarray) -> float:
     Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment: from error visibility to
     structural similarity", IEEE TIP 2004, doi:10.1109/TIP.2003.819861: Gaussian window of
     11x11 with a standard deviation of 1.5, K1 = 0.01, K2 = 0.03, per channel. Borders where
-    the window does not fit are left out. Papers that feed the colour image to a
-    three-dimensional window report values higher by 0.05 to 0.1.
+    the window does not fit are left out. Papers that report `ssim_volume` have values higher by
+    0.05 to 0.1.
 
     Parameters
     ----------
@@ -50,6 +52,26 @@ def ssim(clean: np.ndarray, denoised: np.ndarray) -> float:
             use_sample_covariance=False,
         )
     )
+
+
+def ssim_volume(clean: np.ndarray, denoised: np.ndarray) -> float:
+    """Return the structural similarity of colour images as volumes, as MATLAB's `ssim` does.
+
+    The Gaussian window of `ssim` reaches over 11 rows, 11 columns and 11 channels, of which there
+    are three: outside, the nearest pixel counts. Papers that report results on SIDD use it
+    (MIRNet, MPRNet, Uformer, Restormer; NAFNet and HINet in a copy).
+
+    Parameters
+    ----------
+    clean, denoised : ndarray, shape (H, W, 3), float in [0, 1]
+    """
+    blur = partial(gaussian_filter, sigma=1.5, radius=5, mode="nearest")
+    mean_clean, mean_denoised = blur(clean), blur(denoised)
+    variances = blur(clean**2) - mean_clean**2 + blur(denoised**2) - mean_denoised**2
+    covariance = blur(clean * denoised) - mean_clean * mean_denoised
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean_clean * mean_denoised + c1) / (mean_clean**2 + mean_denoised**2 + c1)
+    return float(np.mean(luminance * (2 * covariance + c2) / (variances + c2)))
 
 
 def score(

@@ -7,28 +7,22 @@ start nor the memory grows with the dataset.
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from tqdm import tqdm
 
-from casestudy import images
+from casestudy import cutting, images
+from casestudy.cutting import CLEAN, MANIFEST, NOISY, TABLE
 from casestudy.datasets import Pair
 from casestudy.errors import CaseStudyError
 from casestudy.paths import cache_root, written_whole
 
-# raw uint8, shape (number of patches, size, size, 3); NumPy's own format wants the number first
-NOISY, CLEAN = "noisy.uint8", "clean.uint8"
-DIGEST = "patches.sha256"  # of the pixels, noisy and clean by turns
-
 PARTS = ("train", "validation", "test")
-
-ARTICLE_SIDE = 1024  # px: the article's protocol resizes every photograph to this square
 
 
 def split_pairs(
@@ -148,7 +142,7 @@ class Patches:
 
     def digest(self) -> str:
         """Return a hash of the pixels and of the selection, wherever the photographs lie."""
-        pixels = (self.folder / DIGEST).read_text()
+        pixels = json.loads((self.folder / MANIFEST).read_text())["pixels sha256"]
         return hashlib.sha256(pixels.encode() + self.rows.astype("<i8").tobytes()).hexdigest()
 
     def take(self, chosen: np.ndarray) -> "Patches":
@@ -168,12 +162,18 @@ class Patches:
 
 
 def cut_patches(
-    dataset: str, pairs: Sequence[Pair], size: int = 256, protocol: str = "native"
+    dataset: str,
+    pairs: Sequence[Pair],
+    size: int = 256,
+    protocol: str = "native",
+    workers: int | None = None,
 ) -> Patches:
     """Cut pairs into patches, or open those that were cut before.
 
     The files' folder is named after a hash of everything that determines their content and is
     renamed into place when complete, so an interrupted build is never taken for a finished one.
+    Its manifest tells what the patches were made from; they are cut again if a file is not as
+    large as it says. All pairs are cut, whatever the split, which selects among them.
 
     Parameters
     ----------
@@ -186,6 +186,9 @@ def cut_patches(
         "native" cuts the photographs as they are, as many patches as fit best (they overlap a
         little where the side is no multiple of the patch). "article" first resizes each
         photograph to 1024x1024, which averages noise away and distorts the picture.
+    workers : int or None
+        Processes that cut, each with one pair in memory. None: as many as there are cores, but
+        four at most, and fewer for few photographs; one is this process.
 
     Returns
     -------
@@ -194,75 +197,35 @@ def cut_patches(
     Raises
     ------
     CaseStudyError
-        If a pair cannot be read or is smaller than a patch; the message names it.
+        If a pair cannot be read or is smaller than a patch, the message names it; if the cache
+        has no room or cannot be written.
     """
-    code = [Path(file).read_text() for file in (__file__, images.__file__)]
+    code = [Path(file).read_text() for file in (cutting.__file__, images.__file__)]
     key = json.dumps([dataset, [(p.id, p.fingerprint()) for p in pairs], size, protocol, code])
     folder = cache_root() / "patches" / hashlib.sha256(key.encode()).hexdigest()[:16]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not folder.exists():
-            for left_by_a_kill in folder.parent.glob(f".{folder.name}-*"):
-                shutil.rmtree(left_by_a_kill)
-            with written_whole(folder) as temporary:
-                _build(temporary, dataset, pairs, size, protocol)
-    table = pd.read_csv(folder / "patches.csv", dtype={"image": str, "scene": str, "iso": "Int64"})
+    if cutting.damaged_file(folder):
+        try:
+            _cut_anew(folder, dataset, pairs, size, protocol, workers)
+        except OSError as error:
+            raise CaseStudyError(
+                f"{error.filename or folder} cannot be written: {error.strerror or error}. Make "
+                "room, or set CASESTUDY_CACHE to a folder that you may write to."
+            ) from error
+    table = pd.read_csv(folder / TABLE, dtype={"image": str, "scene": str, "iso": "Int64"})
     return Patches(folder, table, np.arange(len(table)), size)
 
 
-def _build(folder: Path, dataset: str, pairs: Sequence[Pair], size: int, protocol: str) -> None:
-    """Write the patches and their table, holding one pair in memory at a time."""
-    folder.mkdir()
-    rows, digest = [], hashlib.sha256()
-    with (folder / NOISY).open("wb") as noisy_file, (folder / CLEAN).open("wb") as clean_file:
-        for pair in tqdm(pairs, desc=f"cutting {dataset} into patches", unit="pair", leave=False):
-            noisy, clean = pair.load()
-            if protocol == "article":
-                noisy, clean = (_resized(image) for image in (noisy, clean))
-            for number, (top, left) in enumerate(corners(noisy.shape[:2], size, str(pair))):
-                for image, file in ((noisy, noisy_file), (clean, clean_file)):
-                    pixels = image[top : top + size, left : left + size].tobytes()
-                    file.write(pixels)
-                    digest.update(pixels)
-                rows.append((dataset, pair.id, pair.scene, pair.camera, pair.iso, number))
-    (folder / DIGEST).write_text(digest.hexdigest())
-    columns = ["dataset", "image", "scene", "camera", "iso", "patch"]
-    pd.DataFrame(rows, columns=columns).to_csv(folder / "patches.csv", index=False)
-
-
-def _resized(image: np.ndarray) -> np.ndarray:
-    side = (ARTICLE_SIDE, ARTICLE_SIDE)
-    shrinking = min(image.shape[:2]) > ARTICLE_SIDE
-    return cv2.resize(image, side, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
-
-
-def corners(shape: tuple[int, int], size: int, name: str = "The image") -> list[tuple[int, int]]:
-    """Return the (top, left) corners of the patches of an image.
-
-    Along each side stand as many patches as come closest to covering it, evenly spaced from
-    edge to edge.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the image in pixels.
-    size : int
-        Side of a patch in pixels.
-    name : str
-        What the error calls the image.
-
-    Raises
-    ------
-    CaseStudyError
-        If the image is smaller than a patch.
-    """
-    if min(shape) < size:
-        raise CaseStudyError(
-            f"{name} is {shape[1]}x{shape[0]} pixels, smaller than a patch of {size}x{size}. "
-            "Choose a smaller patch_size, or remove the pair."
-        )
-    tops, lefts = (
-        np.linspace(0, side - size, max(round(side / size), 1)).round().astype(int).tolist()
-        for side in shape
-    )
-    return [(top, left) for top in tops for left in lefts]
+def _cut_anew(folder: Path, dataset: str, *settings: object) -> None:
+    """Cut patches unless another process has just done so."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        damaged = cutting.damaged_file(folder)
+        if not damaged:
+            return
+        if folder.exists():
+            print(f"{damaged} is damaged; {dataset} is cut into patches again.", file=sys.stderr)
+            shutil.rmtree(folder)
+        for left_by_a_kill in folder.parent.glob(f".{folder.name}-*"):
+            shutil.rmtree(left_by_a_kill)
+        with written_whole(folder) as temporary:
+            cutting.cut(temporary, dataset, *settings)

@@ -482,6 +482,7 @@ def test_availability_survives_absence(tmp_path, monkeypatch):
         "sidd",
         "renoir",
         "sidd+renoir",
+        "sidd-validation",
         "folder:PATH",
     ]
     assert table.loc["sample", "pairs"] > 0

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from casestudy.cutting import corners
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
-from casestudy.patches import corners, cut_patches, draw_pairs, split_pairs
+from casestudy.patches import cut_patches, draw_pairs, split_pairs
 
 
 @pytest.mark.parametrize("seed", range(5))

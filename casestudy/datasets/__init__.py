@@ -1,6 +1,6 @@
 """Where noisy-clean pairs come from: one function, `load_pairs`, for every dataset."""
 
-from casestudy.datasets import bsds500, folder, polyu, renoir, sample, sidd
+from casestudy.datasets import bsds500, folder, polyu, renoir, sample, sidd, sidd_blocks
 from casestudy.datasets.pairs import FilePair, Pair
 from casestudy.errors import CaseStudyError
 
@@ -16,6 +16,7 @@ DATASETS = {
     "sidd": sidd.pairs,
     "renoir": renoir.pairs,
     "sidd+renoir": lambda: sidd.pairs() + renoir.pairs(),  # the article's 541
+    "sidd-validation": sidd_blocks.pairs,
 }
 
 

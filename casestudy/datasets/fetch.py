@@ -9,7 +9,7 @@ import pooch
 import requests
 from tqdm import tqdm
 
-from casestudy.datasets import DATASETS, bsds500, renoir, sample, sidd
+from casestudy.datasets import DATASETS, bsds500, renoir, sample, sidd, sidd_blocks
 from casestudy.datasets.add import fetch_sidd
 from casestudy.datasets.download import RETRIES, TIMEOUT
 from casestudy.errors import CaseStudyError
@@ -170,6 +170,15 @@ def availability() -> pd.DataFrame:
             "as above",
             "those of both",
             "get both",
+        ),
+        (
+            "sidd-validation",
+            "SIDD's 1,280 blocks of 256x256 to test on, real noise of 5 phones",
+            _count("sidd-validation"),
+            str(data_root() / "sidd"),
+            sidd_blocks.TERMS,
+            f"put {sidd_blocks.VALIDATION_NOISY}.mat and {sidd_blocks.VALIDATION_CLEAN}.mat "
+            f"(462 MB, {sidd_blocks.HOME}) into sidd/ in the data root",
         ),
         (
             "folder:PATH",

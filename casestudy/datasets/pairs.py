@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from casestudy.errors import CaseStudyError
-from casestudy.images import read_image
+from casestudy.images import read_image, read_size
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class Pair(ABC):
     def load(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the noisy and the clean image: uint8 RGB, shape (H, W, 3), equal shapes."""
 
+    def size(self) -> tuple[int, int]:
+        """Return height and width in pixels, or width and height where EXIF turns the image."""
+        return self.load()[0].shape[:2]
+
     @abstractmethod
     def fingerprint(self) -> str:
         """Return text that changes whenever the pair's pixels may have changed."""
@@ -59,7 +63,7 @@ class FilePair(Pair):
     Raises
     ------
     CaseStudyError
-        From `load`: if a file cannot be read, or the two differ in shape.
+        From `load` and `size`: if a file cannot be read, or the two differ in shape.
     """
 
     noisy_path: Path
@@ -70,13 +74,22 @@ class FilePair(Pair):
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
         noisy, clean = read_image(self.noisy_path), read_image(self.clean_path)
-        if noisy.shape != clean.shape:
-            sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (noisy, clean)]
+        self._refuse_different(noisy.shape, clean.shape)
+        return noisy, clean
+
+    def size(self) -> tuple[int, int]:
+        noisy, clean = read_size(self.noisy_path), read_size(self.clean_path)
+        if sorted(noisy) != sorted(clean):  # one of them may be turned by EXIF
+            self._refuse_different(noisy, clean)
+        return noisy
+
+    def _refuse_different(self, noisy: tuple[int, ...], clean: tuple[int, ...]) -> None:
+        if noisy != clean:
+            sizes = [f"{width}x{height}" for height, width, *_ in (noisy, clean)]
             raise CaseStudyError(
                 f"{self.noisy_path} is {sizes[0]} but its clean partner {self.clean_path} is "
                 f"{sizes[1]}. Replace one by a file of the other's size, or remove the pair."
             )
-        return noisy, clean
 
     def fingerprint(self) -> str:
         return f"{file_fingerprint(self.noisy_path)}|{file_fingerprint(self.clean_path)}"

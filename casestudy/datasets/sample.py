@@ -5,19 +5,22 @@ settings (see `casestudy.noise`). The photographs and their licences are listed 
 `data/README.md`. Results on this dataset are results on simulated noise.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
-
-import matplotlib
-import skimage
-import sklearn
 
 from casestudy import noise
 from casestudy.datasets.pairs import Pair
 from casestudy.datasets.simulated import SimulatedPair
 
-SKIMAGE = Path(skimage.__file__).parent / "data"
-MATPLOTLIB = Path(matplotlib.get_data_path()) / "sample_data"
-SKLEARN = Path(sklearn.__file__).parent / "datasets" / "images"
+
+def _package(name: str) -> Path:
+    """Return the folder of a package, without the seconds that importing it takes."""
+    return Path(find_spec(name).origin).parent
+
+
+SKIMAGE = _package("skimage") / "data"
+MATPLOTLIB = _package("matplotlib") / "mpl-data" / "sample_data"
+SKLEARN = _package("sklearn") / "datasets" / "images"
 
 SCENES = {
     "astronaut": SKIMAGE / "astronaut.png",

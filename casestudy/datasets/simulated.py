@@ -27,6 +27,9 @@ class SimulatedPair(Pair):
         rng = np.random.default_rng(list(self.id.encode()))
         return noise.capture(read_halved(self.photograph), self.simulated_camera, self.iso, rng)
 
+    def size(self) -> tuple[int, int]:
+        return read_halved(self.photograph).shape[:2]
+
     def fingerprint(self) -> str:
         camera = f"{self.id}|{self.simulated_camera}"
         return f"{camera}|{file_fingerprint(self.photograph)}|{simulation_fingerprint()}"
