@@ -1,5 +1,6 @@
 """The `casestudy` command."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -387,6 +388,41 @@ def denoise(
         f"{len(outcome.failed)} failed"
     )
     raise typer.Exit(1 if outcome.failed else 0)
+
+
+@app.command("app")
+def web_app(
+    port: Annotated[int, typer.Option(help="Where to serve it.")] = 8501,
+    max_megapixels: Annotated[float, typer.Option(help="The largest photograph taken.")] = 24.0,
+) -> None:
+    """Serve the web app: denoise photographs in the browser.
+
+    Photographs are processed in memory and not kept.
+
+    Example: casestudy app --port 8080
+    """
+    try:
+        from streamlit.web import cli as streamlit
+    except ImportError:
+        raise CaseStudyError("The web app needs Streamlit: pip install 'casestudy[app]'") from None
+    from casestudy import service
+    from casestudy.litert import litert_file
+
+    litert_file("ridnet", "int8")  # before anybody waits for it
+    os.environ[service.MAX_MEGAPIXELS] = str(max_megapixels)
+    settings = {
+        "server.port": port,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": service.MAX_BYTES >> 20,
+        "server.enableXsrfProtection": "true",
+        "browser.gatherUsageStats": "false",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": "false",
+        "client.toolbarMode": "minimal",
+    }
+    page = Path(service.__file__).with_name("app.py")
+    streamlit.main(["run", str(page), *(f"--{name}={value}" for name, value in settings.items())])
 
 
 @data_app.command("list")

@@ -123,12 +123,7 @@ def read_image(path: str | Path) -> np.ndarray:
     CaseStudyError
         See `read_photo`.
     """
-    pixels = read_photo(path).pixels
-    if pixels.dtype == np.uint16:
-        pixels = ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if pixels.shape[2] < 3:
-        return np.repeat(pixels[..., :1], 3, axis=2)
-    return np.ascontiguousarray(pixels[..., :3])
+    return as_rgb(read_photo(path).pixels)
 
 
 def read_photo(path: str | Path) -> Photo:
@@ -155,13 +150,8 @@ def read_photo(path: str | Path) -> Photo:
         not 1- to 8-bit or 16-bit unsigned integers, or declares more than `MAX_PIXELS`
         (refused from the header, before decoding).
     """
-    with _opened(Path(path)) as (image, file):
-        bits = _bits(image, file, path)
-        several = getattr(image, "is_animated", False)
-        # Also for 16 bits: OpenCV does not tell that a file is cut off, Pillow does.
-        image.load()
-        pixels = _decode_16_bit(file) if bits == 16 else _decode_8_bit(image)
-        return _photo(pixels, image, file, several)
+    with _file(Path(path)) as file:
+        return _decode(file, str(path), MAX_PIXELS)
 
 
 def read_size(path: str | Path) -> tuple[int, int]:
@@ -172,8 +162,28 @@ def read_size(path: str | Path) -> tuple[int, int]:
     CaseStudyError
         If the file is missing, empty, no image, or declares more than `MAX_PIXELS`.
     """
-    with _opened(Path(path)) as (image, _):
+    with _file(Path(path)) as file, _opened(file, str(path), MAX_PIXELS) as image:
         return image.height, image.width
+
+
+def decode_photo(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Read a photograph from memory, as `read_photo` does from a file.
+
+    Parameters
+    ----------
+    content : bytes
+        All of an image file.
+    name : str
+        What messages call it.
+    max_pixels : int
+        The most that is decoded.
+
+    Raises
+    ------
+    CaseStudyError
+        As `read_photo`.
+    """
+    return _decode(io.BytesIO(content), name, max_pixels)
 
 
 def write_photo(path: Path, photo: Photo) -> None:
@@ -199,16 +209,46 @@ def write_photo(path: Path, photo: Photo) -> None:
         with written_whole(path) as temporary:
             if format == "TIFF":
                 _write_tiff(temporary, photo)
-            elif photo.pixels.dtype == np.uint16:
-                _write_16_bit_png(temporary, photo)
             else:
-                _write_8_bit(temporary, format, photo)
+                temporary.write_bytes(encode_photo(photo, format))
     except Exception as error:  # encoders raise anything
         reason = getattr(error, "strerror", None) or error
         raise CaseStudyError(
             f"{path} cannot be written as {format}: {reason}. Choose another folder or format, "
             "or make room."
         ) from error
+
+
+def encode_photo(photo: Photo, format: str) -> bytes:
+    """Return a photograph as a PNG, JPEG, WebP or BMP file in memory; see `write_photo`."""
+    if photo.pixels.dtype == np.uint16:
+        return _encode_16_bit_png(photo)
+    options = {"exif": b"Exif\0\0" + photo.exif} if photo.exif else {}
+    if photo.profile:
+        options["icc_profile"] = photo.profile
+    if format in ("JPEG", "WEBP"):
+        options["quality"] = 95
+    if format == "JPEG":
+        options["subsampling"] = 0
+    pixels = photo.pixels[..., 0] if photo.pixels.shape[2] == 1 else photo.pixels
+    encoded = io.BytesIO()
+    Image.fromarray(pixels).save(encoded, format, **options)
+    return encoded.getvalue()
+
+
+def as_rgb(pixels: np.ndarray) -> np.ndarray:
+    """Return a `Photo`'s pixels as 8-bit RGB; see `read_image`."""
+    pixels = as_8_bits(pixels)
+    if pixels.shape[2] < 3:
+        return np.repeat(pixels[..., :1], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3])
+
+
+def as_8_bits(pixels: np.ndarray) -> np.ndarray:
+    """Return a `Photo`'s pixels as uint8: round(v / 257) of 16 bits."""
+    if pixels.dtype == np.uint16:
+        return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return pixels
 
 
 def writable_format(path: Path, pixels: np.ndarray) -> str:
@@ -226,8 +266,7 @@ def writable_format(path: Path, pixels: np.ndarray) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Image.Image, BinaryIO]]:
-    """Open an image file; whatever goes wrong, then or while decoding, the error names it."""
+def _file(path: Path) -> Iterator[BinaryIO]:
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -236,45 +275,57 @@ def _opened(path: Path) -> Iterator[tuple[Image.Image, BinaryIO]]:
         raise CaseStudyError(
             f"{path} cannot be opened: {error.strerror}. Check that it is a file you may read."
         ) from error
-    with file, _damage_named(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # size and damage are judged here
-        if not file.read(1):
-            raise CaseStudyError(f"{path} is empty. Copy or download it again.")
-        file.seek(0)
-        with Image.open(file, formats=FORMATS) as image:
-            _refuse_huge(image.width * image.height, path)
-            yield image, file
+    with file:
+        yield file
+
+
+def _decode(file: BinaryIO, name: str, max_pixels: int) -> Photo:
+    with _opened(file, name, max_pixels) as image:
+        bits = _bits(image, file, name)
+        several = getattr(image, "is_animated", False)
+        # Also for 16 bits: OpenCV does not tell that a file is cut off, Pillow does.
+        image.load()
+        pixels = _decode_16_bit(file) if bits == 16 else _decode_8_bit(image)
+        return _photo(pixels, image, file, several)
 
 
 @contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def _opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[Image.Image]:
+    """Open an image file; whatever goes wrong, then or while decoding, the error names it."""
+    if not file.read(1):
+        raise CaseStudyError(f"{name} is empty. Copy or download it again.")
+    file.seek(0)
     # Damaged headers raise anything from IndexError to zlib.error, so every kind is caught.
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # size and damage are judged here
+            with Image.open(file, formats=FORMATS) as image:
+                _refuse_huge(image.width * image.height, name, max_pixels)
+                yield image
     except CaseStudyError:
         raise
     except Image.UnidentifiedImageError:
         raise CaseStudyError(
-            f"{path} is not a {', '.join(FORMATS)} image that can be read. "
+            f"{name} is not a {', '.join(FORMATS)} image that can be read. "
             "Replace it, or convert it to 8- or 16-bit PNG."
         ) from None
     except Image.DecompressionBombError:
-        _refuse_huge(np.inf, path)
+        _refuse_huge(np.inf, name, max_pixels)
     except Exception as error:
         raise CaseStudyError(
-            f"{path} is damaged or cut off ({error}). Copy or download it again."
+            f"{name} is damaged or cut off ({error}). Copy or download it again."
         ) from error
 
 
-def _refuse_huge(pixels: float, path: Path) -> None:
-    if pixels > MAX_PIXELS:
+def _refuse_huge(pixels: float, name: str, max_pixels: int) -> None:
+    if pixels > max_pixels:
         raise CaseStudyError(
-            f"{path} declares more than {MAX_PIXELS / 1e6:.0f} megapixels, the most that is "
+            f"{name} declares more than {max_pixels / 1e6:.0f} megapixels, the most that is "
             "decoded. Replace it, or cut it into smaller images."
         )
 
 
-def _bits(image: Image.Image, file: BinaryIO, path: Path) -> int:
+def _bits(image: Image.Image, file: BinaryIO, name: str) -> int:
     """Return bits per channel from the header, 16 or at most 8; Pillow's mode hides 16 bits."""
     bits, known = 8, True
     if image.format == "PNG":
@@ -293,7 +344,7 @@ def _bits(image: Image.Image, file: BinaryIO, path: Path) -> int:
     if known and (bits == 16 or (bits <= 8 and image.mode in _MODES_8_BIT)):
         return bits
     raise CaseStudyError(
-        f"{path} holds {bits}-bit values of a kind that is not read ({image.mode}). "
+        f"{name} holds {bits}-bit values of a kind that is not read ({image.mode}). "
         "Convert it to 8- or 16-bit PNG, RGB or grey."
     )
 
@@ -408,19 +459,7 @@ def _read_directory(
     return directory
 
 
-def _write_8_bit(path: Path, format: str, photo: Photo) -> None:
-    options = {"exif": b"Exif\0\0" + photo.exif} if photo.exif else {}
-    if photo.profile:
-        options["icc_profile"] = photo.profile
-    if format in ("JPEG", "WEBP"):
-        options["quality"] = 95
-    if format == "JPEG":
-        options["subsampling"] = 0
-    pixels = photo.pixels[..., 0] if photo.pixels.shape[2] == 1 else photo.pixels
-    Image.fromarray(pixels).save(path, format, **options)
-
-
-def _write_16_bit_png(path: Path, photo: Photo) -> None:
+def _encode_16_bit_png(photo: Photo) -> bytes:
     pixels = photo.pixels
     if pixels.shape[2] > 2:
         pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]  # to BGR
@@ -431,7 +470,7 @@ def _write_16_bit_png(path: Path, photo: Photo) -> None:
     )
     if not done:
         raise OSError("OpenCV could not encode it")
-    path.write_bytes(encoded.tobytes())
+    return encoded.tobytes()
 
 
 def _write_tiff(path: Path, photo: Photo) -> None:

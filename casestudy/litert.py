@@ -40,7 +40,8 @@ def litert_file(network: str, kind: str) -> Path:
         from casestudy.quantization import calibration_images, convert
 
         print(f"{network}: making its {kind} file, once", file=sys.stderr)
-        calibration = calibration_images(open_experiment("sample").train) if kind == "int8" else ()
+        sample = open_experiment("sample", str(path.parent))  # runs need a clone, this does not
+        calibration = calibration_images(sample.train) if kind == "int8" else ()
         content = convert(models.load(network), kind, calibration)
         with written_whole(path) as temporary:
             temporary.write_bytes(content)

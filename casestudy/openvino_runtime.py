@@ -45,7 +45,8 @@ def openvino_file(network: str) -> Path:
         from casestudy.quantization import calibration_images, convert_for_openvino
 
         print(f"{network}: making its 8-bit file for OpenVINO, once", file=sys.stderr)
-        calibration = calibration_images(open_experiment("sample").train)
+        sample = open_experiment("sample", str(folder.parent))  # runs need a clone, this does not
+        calibration = calibration_images(sample.train)
         with written_whole(folder) as temporary:
             temporary.mkdir()
             convert_for_openvino(models.load(network), calibration, temporary / MODEL)

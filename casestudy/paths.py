@@ -36,8 +36,16 @@ def data_root() -> Path:
 
 
 def cache_root() -> Path:
-    """Return the folder of derived files: `CASESTUDY_CACHE`, or `data/cache/` in the project."""
-    return _folder_setting("CASESTUDY_CACHE", "data/cache")
+    """Return the folder of derived files: `CASESTUDY_CACHE`, or `data/cache/` in the project.
+
+    Outside a clone, it is the user's own cache folder.
+    """
+    try:
+        return _folder_setting("CASESTUDY_CACHE", "data/cache")
+    except CaseStudyError:
+        import pooch
+
+        return Path(pooch.os_cache("casestudy"))
 
 
 def reports_root() -> Path:

@@ -34,10 +34,12 @@ def hash_file(path: Path) -> str:
 
 
 def hash_code() -> str:
-    """Return a hash of the package's files, less `reporting`: that computes no result."""
+    """Return a hash of the package's files, less reports and web app: they compute no result."""
     package = Path(casestudy.__file__).parent
-    reporting = package / "reporting"
-    return _hash_tree(package, (p for p in package.rglob("*") if reporting not in p.parents))
+    shown = {package / name for name in ("reporting", "app.py", "service.py")}
+    return _hash_tree(
+        package, (p for p in package.rglob("*") if shown.isdisjoint((p, *p.parents)))
+    )
 
 
 def hash_reporting() -> str:

@@ -1,0 +1,294 @@
+"""The pages of the web app; `casestudy app` serves them, `casestudy.service` does the work."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from starlette.formparsers import MultiPartParser
+
+from casestudy import released, service
+from casestudy.datasets import Pair, load_pairs
+from casestudy.errors import CaseStudyError
+from casestudy.images import FORMATS, Photo, as_rgb
+from casestudy.metrics import psnr, ssim
+from casestudy.patches import split_pairs
+from casestudy.paths import reports_root
+
+NETWORKS = {"ridnet": "RIDNet (best)", "cbdnet": "CBDNet", "pridnet-half": "PRIDNet, half width"}
+NETWORKS |= {"autoencoder": "Autoencoder (poor)", "nlm": "Non-Local Means (no network)"}
+RUNTIMES = {
+    "litert-int8": "8-bit integers (fast)",
+    "litert": "Floats, LiteRT",
+    "keras": "Floats, Keras (slow to start)",
+}
+CROP = 192  # px
+AMPLIFIED = 8
+SSIM_SIDE = 11  # px, SSIM's window
+
+
+@st.cache_resource(show_spinner=False)
+def line() -> service.Line:
+    """Return the one line of the process in which everybody's photographs wait."""
+    # Starlette would write what is larger than 1 MB to a temporary file.
+    MultiPartParser.spool_max_size = service.MAX_BYTES + (1 << 20)
+    return service.Line()
+
+
+@st.cache_resource(show_spinner=False)
+def samples() -> dict[str, Pair]:
+    """Return the captures that no network has seen, by what they are called here."""
+    return {f"{p.scene}, {p.camera}, ISO {p.iso}": p for p in split_pairs(load_pairs("sample"))[2]}
+
+
+def denoise_page() -> None:
+    """Choose a photo, denoise it, look at the result, take it home."""
+    line()
+    st.title("Denoise a photo")
+    way = st.radio("Photo", ["Sample image", "Upload"], horizontal=True, key="way")
+    st.session_state.setdefault("chosen", None)
+    if way == "Upload":
+        choose_upload()
+    else:
+        choose_sample()
+    photo = st.session_state.get("photo")
+    if photo is None:
+        return
+    for sentence in photo.conversions:
+        st.info(sentence)
+    start(photo)
+    job = st.session_state.get("job")
+    if job is not None and not job.over:
+        progress()
+    elif job is not None and job.state == "done":
+        result(job)
+    elif job is None:
+        height, width = photo.pixels.shape[:2]
+        st.image(preview(photo), caption=f"{width} × {height} pixels, before")
+    elif job.state == "stopped":
+        st.info("Stopped. Nothing was changed.")
+    else:
+        st.error(job.error)
+
+
+def choose_sample() -> None:
+    names = list(samples())
+    name = st.selectbox("Sample image, simulated camera noise", names, len(names) - 1)
+    if chosen(name):
+        noisy, st.session_state.clean = samples()[name].load()
+        st.session_state.photo = Photo(noisy)
+
+
+def choose_upload() -> None:
+    megapixels = f"{service.max_pixels() / 1e6:g} megapixels"
+    file = st.file_uploader(
+        f"PNG, JPEG, WebP or TIFF, up to {megapixels}",
+        type=["png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp"],
+        max_upload_size=service.MAX_BYTES >> 20,
+        help="It is processed in memory and not kept.",
+    )
+    if chosen(file and file.file_id) and file is not None:
+        try:
+            st.session_state.photo = service.open_photo(file.getvalue(), file.name)
+            st.session_state.name = Path(service.shown_name(file.name)).stem
+        except CaseStudyError as error:
+            st.session_state.refused = str(error)
+    if st.session_state.get("refused"):
+        st.error(st.session_state.refused)
+
+
+def chosen(source: str | None) -> bool:
+    """Tell whether a photo is chosen anew; all that belongs to another one is then forgotten."""
+    if st.session_state.chosen == source:
+        return False
+    forget_job()
+    for key in ("photo", "clean", "refused", "name"):
+        st.session_state.pop(key, None)
+    st.session_state.chosen = source
+    return True
+
+
+def forget_job() -> None:
+    job = st.session_state.pop("job", None)
+    if job is not None:
+        job.stop()
+
+
+def start(photo: Photo) -> None:
+    left, right = st.columns(2)
+    network = left.selectbox("Network", NETWORKS, format_func=NETWORKS.get, key="network")
+    runtime = right.selectbox(
+        "Runs in",
+        RUNTIMES,
+        format_func=RUNTIMES.get,
+        disabled=network == "nlm",
+        help="8-bit integers lose a little quality and need a quarter of the time.",
+    )
+    if st.button("Denoise", type="primary", width="stretch"):
+        forget_job()
+        job = service.Job(photo, network, runtime)
+        try:
+            line().join(job)
+            st.session_state.job = job
+        except CaseStudyError as error:
+            st.error(str(error))
+
+
+@st.fragment(run_every=0.5)
+def progress() -> None:
+    """Show how far the work is, until it is over."""
+    job = st.session_state.get("job")
+    if job is None or job.over:
+        st.rerun()
+    job.look()
+    before = line().place(job)
+    if before:
+        text = f"Waiting: {before} before you"
+    elif job.seconds_left is None:
+        text = "Working"
+    else:
+        text = f"Working: {job.share:.0%}, about {job.seconds_left:.0f} s left"
+    st.progress(job.share, text)
+    if st.button("Stop", width="stretch"):
+        job.stop()
+        st.rerun()
+
+
+def result(job: service.Job) -> None:
+    strength = st.slider(
+        "Strength, %", 0, 100, 100, 5, help="Less leaves a part of the noise. No waiting."
+    )
+    before = job.photo.pixels
+    blended = replace(job.photo, pixels=service.blend(before, job.denoised.pixels, strength / 100))
+    noisy, denoised = as_rgb(before), as_rgb(blended.pixels)
+    for column, image, caption in zip(
+        st.columns(2), (noisy, denoised), ("before", "after"), strict=True
+    ):
+        column.image(image, caption=caption)
+    clean = st.session_state.get("clean")
+    scores(job, noisy, denoised, clean)
+    closer(noisy, denoised, clean)
+    downloads(blended)
+
+
+def scores(job: service.Job, noisy: np.ndarray, denoised: np.ndarray, clean) -> None:
+    """Show the time taken and, where the truth is known, how near to it the result is."""
+    time, *others = st.columns(1 if clean is None else 3)
+    megapixels = noisy.shape[0] * noisy.shape[1] / 1e6
+    time.metric("Time taken", f"{job.seconds:.1f} s")
+    time.caption(f"{NETWORKS[job.network]}, {megapixels:.3g} megapixels")
+    if clean is None:
+        return
+    scaled = [image / np.float32(255) for image in (clean, noisy, denoised)]
+    for column, name, metric, form in zip(
+        others, ("PSNR", "SSIM"), (psnr, ssim), ("{:.2f} dB", "{:.3f}"), strict=True
+    ):
+        was, now = metric(scaled[0], scaled[1]), metric(scaled[0], scaled[2])
+        column.metric(name, form.format(now), f"{now - was:+.2f}" + " dB" * (name == "PSNR"))
+        column.caption(f"{form.format(was)} before")
+
+
+def closer(noisy: np.ndarray, denoised: np.ndarray, clean) -> None:
+    """Show a part at full resolution, and what was removed there."""
+    st.subheader("Closer")
+    height, width = noisy.shape[:2]
+    across, down = st.columns(2)
+    left = part("Across, %", across, width)
+    top = part("Down, %", down, height)
+    area = np.s_[top : top + CROP, left : left + CROP]
+    views = {"before": noisy[area], "after": denoised[area]}
+    if clean is not None:
+        views["truth"] = clean[area]
+    views[f"removed, × {AMPLIFIED}"] = service.residual(noisy[area], denoised[area], AMPLIFIED)
+    for column, (caption, view) in zip(st.columns(len(views)), views.items(), strict=True):
+        column.image(enlarged(view), caption=caption)
+
+
+def part(label: str, column, side: int) -> int:
+    return int(column.slider(label, 0, 100, 50) / 100 * max(side - CROP, 0))
+
+
+def enlarged(view: np.ndarray) -> np.ndarray:
+    """Repeat pixels, so that browsers do not smooth them."""
+    times = max(1, 2 * CROP // max(view.shape[:2]))
+    return view.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def preview(photo: Photo, longest: int = 1200) -> np.ndarray:
+    step = max(1, max(photo.pixels.shape[:2]) // longest)
+    return as_rgb(photo.pixels[::step, ::step])
+
+
+def downloads(photo: Photo) -> None:
+    st.subheader("Download")
+    name = f"{st.session_state.get('name', 'sample')}-denoised"
+    for column, (format, suffix) in zip(
+        st.columns(2), (("PNG", "png"), ("JPEG", "jpg")), strict=True
+    ):
+        column.download_button(
+            f"Download {format}",
+            partial(service.encode, photo, format),  # encoded when asked for
+            f"{name}.{suffix}",
+            f"image/{format.lower()}",
+            on_click="ignore",
+            width="stretch",
+        )
+    st.caption(
+        "At full resolution, with the photo's EXIF and colour profile. JPEG is 8 bits, without "
+        "transparency."
+    )
+
+
+def about_page() -> None:
+    """Tell what the networks are, what they reach and where they fail."""
+    st.title("About")
+    st.markdown(
+        "Networks that were trained to remove the noise of cameras, and a classical filter, "
+        "Non-Local Means, that was not. A network guesses what noise has hidden, so a denoised "
+        "photo is no evidence of a detail.\n\n"
+        "**Your photos** are processed in the memory of the server and not kept: nothing is "
+        "written to disk, and all is forgotten when you choose another photo, or soon after you "
+        f"close the page. {', '.join(FORMATS)} are read, of up to "
+        f"{service.max_pixels() / 1e6:g} megapixels and {service.MAX_BYTES >> 20} MB."
+    )
+    table = reference_results()
+    if table is not None:
+        st.subheader("Scores on simulated noise")
+        st.dataframe(table, hide_index=True)
+        st.caption("Means over the test patches of `sample`, from the reference report.")
+    st.subheader("Model cards")
+    for network, title in released.TITLES.items():
+        card = released.released_file(network, ".md").read_text().split("---\n", 2)[2]
+        with st.expander(title):
+            st.markdown(card.replace("\n# ", "\n### ").replace("\n## ", "\n#### "))
+
+
+def reference_results() -> pd.DataFrame | None:
+    """Return the reference report's scores, which a clone has and an installed copy has not."""
+    try:
+        results = pd.read_csv(reports_root() / "reference" / "results.csv")
+    except (CaseStudyError, FileNotFoundError):
+        return None
+    columns = {
+        "method": "method",
+        "psnr_db": "PSNR, dB",
+        "gain_db": "gain, dB",
+        "ssim": "SSIM",
+        "seconds_per_megapixel": "s per megapixel (Keras)",
+    }
+    return results[list(columns)].rename(columns=columns).round(3)
+
+
+def main() -> None:
+    st.set_page_config("Denoise a photo", ":material/photo_camera:")
+    pages = [
+        st.Page(denoise_page, title="Denoise", default=True),
+        st.Page(about_page, title="About", url_path="about"),
+    ]
+    st.navigation(pages, position="top").run()
+
+
+if __name__ == "__main__":
+    main()
