@@ -1,5 +1,7 @@
 """The comparison of all methods, read from the scores that they left in a run folder."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from scipy.stats import bootstrap
 from casestudy import released
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import file_name
-from casestudy.paths import written_whole
+from casestudy.paths import reports_root, run_name, written_whole
 
 TRAINED_HERE = ", trained here"  # ends the name of a network that a run trained itself
 
@@ -168,6 +170,60 @@ def by_gain(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> dict[str, int]:
     order = np.argsort(-gain, kind="stable")
     chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     return {f"{rank}: {gain[i]:+.1f} dB": int(i) for rank, i in chosen.items()}
+
+
+def runs_beside(run_folder: Path, others: str) -> dict[str, Path]:
+    """Return run folders by their names: this one, and others in reports/ given as "one, two"."""
+    names = [name.strip() for name in others.split(",") if name.strip()]
+    folders = {run_folder.name: run_folder}
+    return folders | {name: reports_root() / run_name("", name) for name in names}
+
+
+def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
+    """Tell what each run was tested on.
+
+    Parameters
+    ----------
+    runs : mapping of str to Path
+        From `runs_beside`.
+    networks : str
+        See `load_scores`.
+
+    Returns
+    -------
+    DataFrame
+        One row per run: patches, images and scenes tested, noisy_psnr_db (mean), and seen, the
+        share of test patches whose scene is among those that the run's networks were trained on.
+    """
+    rows = {}
+    for run, folder in runs.items():
+        noisy = load_scores(folder, networks).query("method == 'noisy'")
+        trained_on = set()
+        for manifest in (folder / "models").glob("*.json"):
+            trained_on |= set(json.loads(manifest.read_text())["data"]["training"]["scenes"])
+        rows[run] = {
+            "patches": len(noisy),
+            "images": noisy["image"].nunique(),
+            "scenes": noisy["scene"].nunique(),
+            "noisy_psnr_db": noisy["psnr_db"].mean(),
+            "seen": noisy["scene"].isin(trained_on).mean(),
+        }
+    return pd.DataFrame(rows).T
+
+
+def gains_by_run(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
+    """Return the mean gain in dB of every method (rows) in every run (columns), see `runs_beside`.
+
+    Raises
+    ------
+    CaseStudyError
+        If a run has no scores, see `load_scores`.
+    """
+    gains = {
+        run: load_scores(folder, networks).groupby("method")["gain_db"].mean()
+        for run, folder in runs.items()
+    }
+    return pd.DataFrame(gains).sort_values(next(iter(runs)), ascending=False).drop("noisy")
 
 
 def _interval(table: pd.DataFrame, column: str, seed: int) -> tuple[float, float]:

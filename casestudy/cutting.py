@@ -127,7 +127,7 @@ def _cut_pair(folder: Path, pair: Pair, size: int, protocol: str, first: int, co
     """Write the patches of a pair from position `first` on; return a hash of their pixels."""
     noisy, clean = pair.load()
     if protocol == "article":
-        noisy, clean = (_resized(image) for image in (noisy, clean))
+        noisy, clean = (resize_as_article(image) for image in (noisy, clean))
     places = corners(noisy.shape[:2], size, str(pair))
     if len(places) != count:
         raise CaseStudyError(f"{pair} was changed while it was read. Run the same again.")
@@ -142,7 +142,8 @@ def _cut_pair(folder: Path, pair: Pair, size: int, protocol: str, first: int, co
     return digest.hexdigest()
 
 
-def _resized(image: np.ndarray) -> np.ndarray:
+def resize_as_article(image: np.ndarray) -> np.ndarray:
+    """Return an image resized to 1024x1024, whatever its shape; averaged where it shrinks."""
     side = (ARTICLE_SIDE, ARTICLE_SIDE)
     shrinking = min(image.shape[:2]) > ARTICLE_SIDE
     return cv2.resize(image, side, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)

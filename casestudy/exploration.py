@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from casestudy.cutting import resize_as_article
 from casestudy.datasets import Pair
 from casestudy.metrics import psnr, ssim
 
@@ -106,6 +107,42 @@ def noise_autocorrelation(pairs: Sequence[Pair], reach: int = 8) -> np.ndarray:
         noisy, clean = pair.load()
         total += autocorrelation(noisy.astype(np.float32) - clean, reach)
     return total / len(pairs)
+
+
+def resizing(pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Measure what the article's resizing to 1024x1024 does to the noise.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+
+    Returns
+    -------
+    DataFrame
+        Means over pairs, rows "as photographed" and "resized": megapixels, psnr_db and sigma as
+        in `pair_statistics`, and next_in_row and next_in_column, the correlation of the noise
+        with that of the next pixel.
+    """
+    rows = []
+    for pair in tqdm(pairs, desc="resizing pairs", unit="pair", leave=False):
+        images = pair.load()
+        for name, (noisy, clean) in {
+            "as photographed": images,
+            "resized": [resize_as_article(image) for image in images],
+        }.items():
+            noise = noisy.astype(np.float32) - clean
+            neighbours = autocorrelation(noise, reach=1)
+            rows.append(
+                {
+                    "image": name,
+                    "megapixels": noisy.shape[0] * noisy.shape[1] / 1e6,
+                    "psnr_db": psnr(_unit(clean), _unit(noisy)),
+                    "sigma": noise.std(),
+                    "next_in_row": neighbours[1, 2],
+                    "next_in_column": neighbours[2, 1],
+                }
+            )
+    return pd.DataFrame(rows).groupby("image").mean()
 
 
 def autocorrelation(noise: np.ndarray, reach: int) -> np.ndarray:

@@ -54,6 +54,7 @@ class Parameters(BaseModel):
     filters: int = Field(64, ge=4, le=1024)
     weights: Literal["train", "run"] = "train"
     networks: Literal["released", "trained", "all"] = "released"
+    beside: str = ""
     network: Literal["autoencoder", "cbdnet", "pridnet-half", "ridnet"] = "ridnet"
     epochs: int = Field(15, ge=1, le=10_000)
     batch_size: int = Field(32, ge=1, le=1024)

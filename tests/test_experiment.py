@@ -1,8 +1,19 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from casestudy.comparison import by_gain, load_examples, load_scores, save_summary, summarize
+from casestudy.comparison import (
+    by_gain,
+    describe_runs,
+    gains_by_run,
+    load_examples,
+    load_scores,
+    runs_beside,
+    save_summary,
+    summarize,
+)
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import file_name, open_experiment
 from casestudy.metrics import score
@@ -84,6 +95,39 @@ def test_scores_of_other_patches_are_refused(experiment, pair_folder):
 def test_missing_scores_say_what_to_run(tmp_path):
     with pytest.raises(CaseStudyError, match="notebook 02"):
         load_scores(tmp_path)
+
+
+def test_runs_stand_side_by_side(experiment, pair_folder, monkeypatch):
+    monkeypatch.setattr("casestudy.comparison.reports_root", lambda: experiment.folder.parent)
+    save(experiment, "noisy", lambda batch: batch)
+    save(experiment, "Half way", halfway(experiment), parameters=12)
+    by_image = open_experiment(
+        f"folder:{pair_folder}",
+        str(experiment.folder.parent / "by-image"),
+        split_by="image",
+        patch_size=32,
+    )
+    save(by_image, "noisy", lambda batch: batch)
+    scenes = sorted(set(by_image.test.table["scene"]))
+    by_image.models.mkdir()
+    manifest = {"data": {"training": {"scenes": scenes[:1]}}}
+    (by_image.models / "net.json").write_text(json.dumps(manifest))
+
+    runs = runs_beside(experiment.folder, "by-image")
+    described = describe_runs(runs, "all")
+    assert list(described.index) == ["run", "by-image"]
+    assert described.loc["run", "seen"] == 0
+    assert described.loc["by-image", "seen"] == pytest.approx(
+        (by_image.test.table["scene"] == scenes[0]).mean()
+    )
+    assert described.loc["run", "patches"] == len(experiment.test)
+    gains = gains_by_run(runs, "all")
+    assert gains.loc["Half way", "run"] == pytest.approx(20 * np.log10(2), abs=1e-3)
+    assert np.isnan(gains.loc["Half way", "by-image"])
+    with pytest.raises(CaseStudyError, match="none"):
+        describe_runs(runs_beside(experiment.folder, "none"), "all")
+    with pytest.raises(CaseStudyError, match="cannot name a run"):
+        runs_beside(experiment.folder, "../elsewhere")
 
 
 def test_the_bootstrap_interval_covers_the_mean_of_normal_data():

@@ -10,6 +10,7 @@ from casestudy.exploration import (
     noise_autocorrelation,
     noise_by_intensity,
     pair_statistics,
+    resizing,
 )
 
 
@@ -37,6 +38,32 @@ def test_statistics_of_a_known_pair():
     assert row["sigma"] == pytest.approx(np.hypot(5, np.sqrt(1 / 12)), rel=0.01)
     assert row["psnr_db"] == pytest.approx(20 * np.log10(255 / row["sigma"]), abs=0.01)
     assert row["black_noisy"] == row["black_clean"] == 0
+
+
+@dataclass(frozen=True)
+class LargePair(MadePair):
+    """White noise of 8 levels, or of blocks of `block` x `block` equal pixels, on 2048x2048."""
+
+    block: int = 1
+
+    def load(self):
+        side = 2048 // self.block
+        levels = 128 + 8 * np.random.default_rng(0).normal(size=(side, side, 1))
+        noisy = np.kron(np.round(levels).astype(np.uint8), np.ones((self.block, self.block, 3)))
+        return noisy.astype(np.uint8), np.full((2048, 2048, 3), 128, np.uint8)
+
+
+def test_resizing_halves_noise_of_independent_pixels_and_leaves_that_of_equal_neighbours():
+    """To half the side, a mean of 4 pixels: of 1/2 the deviation, which is 6.02 dB."""
+    white = resizing([LargePair("a", "s")])
+    assert white.loc["resized", "megapixels"] == 1024**2 / 1e6
+    before, after = white.loc["as photographed"], white.loc["resized"]
+    assert after["sigma"] == pytest.approx(before["sigma"] / 2, rel=0.02)
+    assert after["psnr_db"] - before["psnr_db"] == pytest.approx(20 * np.log10(2), abs=0.1)
+    blocks = resizing([LargePair("a", "s", block=2)])
+    assert blocks["sigma"].to_numpy() == pytest.approx(8, rel=0.02)
+    assert blocks.loc["as photographed", "next_in_row"] == pytest.approx(0.5, abs=0.02)
+    assert abs(blocks.loc["resized", ["next_in_row", "next_in_column"]]).max() < 0.02
 
 
 def test_signal_dependence_is_measured():
