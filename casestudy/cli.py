@@ -477,6 +477,27 @@ def data_check(dataset: Dataset) -> None:
     raise typer.Exit(1 if len(findings) else 0)
 
 
+@data_app.command("prepare")
+def data_prepare(
+    dataset: Dataset,
+    protocol: Annotated[str, typer.Option(help="native, or article: resize first.")] = "native",
+    patch_size: Annotated[int, typer.Option(help="Pixels.")] = 256,
+) -> None:
+    """Cut a dataset into patches ahead of notebooks and trainings, which else do it themselves.
+
+    Example: casestudy data prepare sidd --protocol article
+    """
+    from casestudy.datasets import load_pairs
+    from casestudy.parameters import check_parameters
+    from casestudy.patches import cut_patches
+    from casestudy.paths import absolute
+
+    dataset = absolute(dataset)
+    check_parameters({"dataset": dataset, "protocol": protocol, "patch_size": patch_size})
+    patches = cut_patches(dataset, load_pairs(dataset), patch_size, protocol)
+    typer.echo(f"{dataset}: {len(patches):,} patches in {patches.folder}")
+
+
 def _is_given(context: typer.Context, name: str) -> bool:
     return context.get_parameter_source(name).name == "COMMANDLINE"
 

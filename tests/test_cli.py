@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 
 from casestudy import models, released
 from casestudy.cli import app
+from casestudy.datasets import load_pairs
 from casestudy.models.weights import load_weights
+from casestudy.patches import cut_patches
 
 
 def casestudy(*arguments, **options):
@@ -31,6 +33,7 @@ def casestudy(*arguments, **options):
         ("data", "fetch"),
         ("data", "add"),
         ("data", "check"),
+        ("data", "prepare"),
     ],
 )
 def test_help_is_there_for_every_command(command):
@@ -85,6 +88,16 @@ def test_check_of_sound_and_unsound_pairs(pair_folder):
     result = casestudy("data", "check", f"folder:{pair_folder}")
     assert result.returncode == 1
     assert "scene1.png" in result.stdout and "scene2.png" in result.stdout
+
+
+def test_prepare_cuts_what_an_experiment_then_opens(pair_folder, cache):
+    name = f"folder:{pair_folder.resolve()}"
+    result = casestudy("data", "prepare", name, "--patch-size", "32")
+    assert result.returncode == 0, result.stderr
+    patches = cut_patches(name, load_pairs(name), size=32)
+    assert f"{len(patches)} patches in {patches.folder}" in result.stdout
+    assert "damaged" not in result.stderr
+    assert "patch_size" in casestudy("data", "prepare", name, "--patch-size", "33").stderr
 
 
 def test_train_writes_weights_and_a_second_call_loads_them(pair_folder, tmp_path, monkeypatch):

@@ -1,16 +1,20 @@
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
 from casestudy.cutting import corners
-from casestudy.datasets import load_pairs
+from casestudy.datasets import Pair, load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.patches import cut_patches, draw_pairs, split_pairs
 
@@ -150,6 +154,160 @@ def test_a_killed_build_is_not_taken_for_a_finished_one(tmp_path):
     assert int(again.stdout) == sum(
         len(corners(pair.load()[0].shape[:2], 64)) for pair in load_pairs("sample")
     )
+
+
+def test_patches_do_not_depend_on_the_number_of_processes(pair_folder, tmp_path, monkeypatch):
+    name, contents = f"folder:{pair_folder}", set()
+    for workers in (1, 2, 3):
+        monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path / f"cache{workers}"))
+        patches = cut_patches(name, load_pairs(name), size=32, workers=workers)
+        content = {path.name: path.read_bytes() for path in patches.folder.iterdir()}
+        contents.add((patches.digest(), *sorted(content.items())))
+    assert len(contents) == 1
+
+
+def test_processes_that_cut_do_not_import_what_they_do_not_need():
+    program = "import casestudy.cutting, sys; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"tensorflow", "keras", "pandas", "matplotlib", "sklearn"} & set(modules)
+
+
+def test_the_manifest_tells_what_patches_were_made_from(pair_folder):
+    name = f"folder:{pair_folder}"
+    patches = cut_patches(name, load_pairs(name), size=32, protocol="article")
+    manifest = json.loads((patches.folder / "manifest.json").read_text())
+    assert (manifest["dataset"], manifest["protocol"], manifest["patch_size"]) == (
+        name,
+        "article",
+        32,
+    )
+    pixels = 10 * 1024 * 1024 * 3
+    assert manifest["files"]["noisy.uint8"] == manifest["files"]["clean.uint8"] == pixels
+    assert [pair["image"] for pair in manifest["pairs"]] == [f"scene{n}" for n in range(10)]
+    noisy = pair_folder / "noisy" / "scene3.png"
+    for fact in (noisy.resolve(), noisy.stat().st_size, noisy.stat().st_mtime_ns):
+        assert str(fact) in manifest["pairs"][3]["made from"]
+
+
+@pytest.mark.parametrize("file", ["noisy.uint8", "patches.csv", "manifest.json"])
+def test_patches_that_were_cut_off_or_lost_are_named_and_cut_again(pair_folder, capsys, file):
+    name = f"folder:{pair_folder}"
+    first = cut_patches(name, load_pairs(name), size=32)
+    whole = (first.folder / file).read_bytes()
+    for content in (whole[:-10], None):
+        if content is None:
+            (first.folder / file).unlink()
+        else:
+            (first.folder / file).write_bytes(content)
+        again = cut_patches(name, load_pairs(name), size=32)
+        assert f"{first.folder / file} is damaged" in capsys.readouterr().err
+        assert (again.folder / file).read_bytes() == whole
+
+
+def test_pairs_of_different_size_are_named_before_anything_is_cut(pair_folder, monkeypatch):
+    Image.new("RGB", (96, 81)).save(pair_folder / "clean" / "scene9.png")
+    monkeypatch.setattr("casestudy.images.Image.Image.load", None)  # headers only
+    name = f"folder:{pair_folder}"
+    with pytest.raises(CaseStudyError, match=r"scene9\.png is 96x80 but .*scene9\.png is 96x81"):
+        cut_patches(name, load_pairs(name), size=32)
+
+
+def test_a_disk_without_room_is_told_before_anything_is_cut(pair_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path / "small"))
+    free = shutil.disk_usage(tmp_path)._replace(free=50_000_000)
+    monkeypatch.setattr("casestudy.cutting.shutil.disk_usage", lambda path: free)
+    name = f"folder:{pair_folder}"
+    # 10 pairs of 1024x1024 pixels of 3 bytes.
+    with pytest.raises(CaseStudyError, match=r"0\.1 GB, and .*small/patches has 0\.1 GB left"):
+        cut_patches(name, load_pairs(name), protocol="article")
+    assert {path.suffix for path in (tmp_path / "small" / "patches").iterdir()} == {".lock"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_disk_that_fills_up_leaves_nothing(pair_folder, tmp_path, workers):
+    """No file may exceed 100,000 bytes in that process and its children."""
+    program = f"""
+import resource
+from casestudy.datasets import Pair, load_pairs
+from casestudy.errors import CaseStudyError
+from casestudy.patches import cut_patches
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+pairs = load_pairs("folder:{pair_folder}")
+try:
+    cut_patches("folder:{pair_folder}", pairs, size=32, workers={workers})
+except CaseStudyError as error:
+    print(error)
+"""
+    environment = os.environ | {"CASESTUDY_CACHE": str(tmp_path / "full")}
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert "cannot be written: File too large. Make room" in result.stdout
+    assert {path.suffix for path in (tmp_path / "full" / "patches").iterdir()} == {".lock"}
+
+
+def test_a_cache_that_cannot_be_written_says_so(pair_folder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path / "file"))
+    name = f"folder:{pair_folder}"
+    with pytest.raises(CaseStudyError, match=r"file/patches cannot be written: .*CASESTUDY_CACHE"):
+        cut_patches(name, load_pairs(name), size=32)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_patches_in_a_cache_that_is_read_only_can_be_used(pair_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path / "cache"))
+    name = f"folder:{pair_folder}"
+    folder = cut_patches(name, load_pairs(name), size=32).folder
+    folder.parent.chmod(0o555)
+    assert cut_patches(name, load_pairs(name), size=32).folder == folder
+    with pytest.raises(CaseStudyError, match=r"Permission denied.*CASESTUDY_CACHE"):
+        cut_patches(name, load_pairs(name), size=64)
+
+
+@dataclass(frozen=True)
+class StrangePair(Pair):
+    """Two images whose reading kills the process, or takes an hour."""
+
+    deadly: bool = False
+
+    def load(self):
+        if self.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(3600)
+
+    def size(self):
+        return 64, 64
+
+    def fingerprint(self):
+        return self.id
+
+
+def test_a_process_that_is_killed_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path))
+    pairs = [StrangePair(id=str(n), scene=str(n), deadly=True) for n in range(3)]
+    with pytest.raises(CaseStudyError, match="was killed, perhaps for want of memory"):
+        cut_patches("strange", pairs, size=32, workers=2)
+    assert {path.suffix for path in (tmp_path / "patches").iterdir()} == {".lock"}
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path):
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from test_patches import StrangePair, cut_patches
+cut_patches("strange", [StrangePair(id=str(n), scene="") for n in range(3)], 32, workers=2)
+"""
+    environment = os.environ | {"CASESTUDY_CACHE": str(tmp_path)}
+    parent = psutil.Popen([sys.executable, "-c", program], env=environment)
+    while len(workers := parent.children(recursive=True)) < 3:  # one tracks resources
+        assert parent.poll() is None
+        time.sleep(0.1)
+    time.sleep(2)
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive
 
 
 def test_spread_takes_evenly_spaced_patches(pair_folder):
