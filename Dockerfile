@@ -1,0 +1,11 @@
+# The web app. Build and run: docker build -t casestudy . && docker run -p 8501:8501 casestudy
+FROM python:3.11-slim
+ENV CASESTUDY_CACHE=/cache PYTHONUNBUFFERED=1
+RUN useradd --create-home app && mkdir /cache && chown app /cache
+COPY . /src
+RUN pip install --no-cache-dir '/src[app]' && rm -rf /src
+USER app
+# The 8-bit network is made here, once, instead of at every start.
+RUN python -c "from casestudy.litert import litert_file; litert_file('ridnet', 'int8')"
+EXPOSE 8501
+CMD ["casestudy", "app"]

@@ -1,0 +1,131 @@
+"""The web app's work without its pages: limits, the line, stopping, downloads."""
+
+import io
+import struct
+import time
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from casestudy.errors import CaseStudyError
+from casestudy.images import Photo, decode_photo
+from casestudy.service import Job, Line, blend, encode, open_photo, residual, shown_name
+
+
+def png(height=40, width=60):
+    rng = np.random.default_rng(0)
+    buffer = io.BytesIO()
+    Image.fromarray(rng.integers(0, 256, (height, width, 3), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def bomb():
+    header = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    checksum = struct.pack(">I", zlib.crc32(header))
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + checksum + b"\0\0\0\0IDAT"
+
+
+def finish(job, seconds=60):
+    until = time.monotonic() + seconds
+    while not job.over and time.monotonic() < until:
+        time.sleep(0.02)
+    return job.state
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"hello", "is not a PNG"),
+        (b"", "is empty"),
+        (png()[:-200], "damaged or cut off"),
+        (bomb(), "more than 24 megapixels"),
+    ],
+    ids=["text", "empty", "truncated", "bomb"],
+)
+def test_bad_files_are_refused_by_name(content, said):
+    with pytest.raises(CaseStudyError, match=said) as refusal:
+        open_photo(content, "holiday.png")
+    assert str(refusal.value).startswith("holiday.png")
+
+
+def test_hostile_names_are_harmless_and_short():
+    assert shown_name("../../etc/passwd") == "passwd"
+    assert not set("<>[]()*`$&") & set(shown_name("<b>[x](http://y)*`$&.png"))
+    assert len(shown_name("a" * 5000 + ".png")) == 40
+
+
+def test_cmyk_is_converted_and_an_animation_is_its_first_image():
+    image = Image.new("RGB", (20, 20), "red")
+    buffer = io.BytesIO()
+    image.convert("CMYK").save(buffer, "JPEG")
+    assert open_photo(buffer.getvalue(), "a.jpg").conversions == ("CMYK was converted to RGB.",)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", save_all=True, append_images=[Image.new("RGB", (20, 20), "blue")])
+    assert "first of several" in open_photo(buffer.getvalue(), "a.webp").conversions[0]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2000)])
+def test_odd_sizes_are_denoised(size):
+    job = Job(open_photo(png(*size), "a.png"), "nlm", "")
+    Line().join(job)
+    assert finish(job) == "done"
+    assert job.denoised.pixels.shape == (*size, 3)
+
+
+def test_everybody_gets_their_own_picture_and_sees_their_place():
+    line = Line()
+    jobs = [Job(Photo(np.full((300, 300, 3), v, np.uint8)), "nlm", "") for v in (50, 100, 200)]
+    for job in jobs:
+        line.join(job)
+    assert line.place(jobs[2]) > 0
+    for job, value in zip(jobs, (50, 100, 200), strict=True):
+        assert finish(job) == "done"
+        assert np.abs(job.denoised.pixels.astype(int) - value).max() <= 1
+    assert line.place(jobs[2]) == 0
+
+
+def test_stop_ends_the_work_after_a_tile(monkeypatch):
+    from functools import partial
+
+    from casestudy import service
+    from casestudy.inference import denoise
+
+    tiles = []
+
+    def slow(noisy):
+        tiles.append(noisy)
+        time.sleep(0.1)
+        return noisy
+
+    monkeypatch.setattr(service, "denoiser", lambda *_: partial(denoise, slow, tile=32))
+    job = Job(Photo(np.zeros((320, 320, 3), np.uint8)), "ridnet", "keras")
+    Line().join(job)
+    while not job.share:
+        time.sleep(0.02)
+    job.stop()
+    assert finish(job, 5) == "stopped"
+    assert len(tiles) < 10 and job.denoised is None
+
+
+def test_strength_blends_and_the_residual_is_on_grey():
+    before, after = (np.full((2, 2, 3), value, np.uint8) for value in (100, 60))
+    assert (blend(before, after, 0) == 100).all() and (blend(before, after, 1) == 60).all()
+    assert (blend(before, after, 0.25) == 90).all()
+    assert (residual(before, before, 8) == 128).all()
+    assert (residual(before, before - 2, 8) == 144).all()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_downloads_keep_size_and_exif(dtype, channels):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    pixels = np.full((10, 20, channels), 90, dtype)
+    for format in ("PNG", "JPEG"):
+        content = encode(Photo(pixels, exif.tobytes().removeprefix(b"Exif\0\0")), format)
+        opened = decode_photo(content, "x")
+        assert opened.pixels.shape[:2] == (10, 20)
+        with Image.open(io.BytesIO(content)) as image:
+            assert image.format == format and image.getexif()[0x010F] == "Maker"
