@@ -16,6 +16,7 @@ from casestudy.images import FORMATS, Photo, as_rgb
 from casestudy.metrics import psnr, ssim
 from casestudy.patches import split_pairs
 from casestudy.paths import reports_root
+from casestudy.slider import slider_html
 
 NETWORKS = {"ridnet": "RIDNet (best)", "cbdnet": "CBDNet", "pridnet-half": "PRIDNet, half width"}
 NETWORKS |= {"autoencoder": "Autoencoder (poor)", "nlm": "Non-Local Means (no network)"}
@@ -25,7 +26,7 @@ RUNTIMES = {
     "keras": "Floats, Keras (slow to start)",
 }
 CROP = 192  # px
-AMPLIFIED = 8
+AMPLIFIED = 3
 SSIM_SIDE = 11  # px, SSIM's window
 
 
@@ -163,10 +164,11 @@ def result(job: service.Job) -> None:
     before = job.photo.pixels
     blended = replace(job.photo, pixels=service.blend(before, job.denoised.pixels, strength / 100))
     noisy, denoised = as_rgb(before), as_rgb(blended.pixels)
-    for column, image, caption in zip(
-        st.columns(2), (noisy, denoised), ("before", "after"), strict=True
-    ):
-        column.image(image, caption=caption)
+    height, width = noisy.shape[:2]
+    st.iframe(
+        slider_html(noisy, denoised, ("before", "after")),
+        alt=f"The photo before and after under a divider, {width} × {height} pixels",
+    )
     clean = st.session_state.get("clean")
     scores(job, noisy, denoised, clean)
     closer(noisy, denoised, clean)
@@ -281,8 +283,14 @@ def reference_results() -> pd.DataFrame | None:
     return results[list(columns)].rename(columns=columns).round(3)
 
 
+def icon() -> np.ndarray:
+    """Return a picture for the browser's tab, half noisy; named icons come from elsewhere."""
+    noisy = np.random.default_rng(0).normal(140, 60, (32, 16, 1)).clip(0, 255)
+    return np.hstack([noisy, np.full((32, 16, 1), 140)]).repeat(3, axis=2).astype(np.uint8)
+
+
 def main() -> None:
-    st.set_page_config("Denoise a photo", ":material/photo_camera:")
+    st.set_page_config("Denoise a photo", icon())
     pages = [
         st.Page(denoise_page, title="Denoise", default=True),
         st.Page(about_page, title="About", url_path="about"),

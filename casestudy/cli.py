@@ -405,10 +405,15 @@ def web_app(
         from streamlit.web import cli as streamlit
     except ImportError:
         raise CaseStudyError("The web app needs Streamlit: pip install 'casestudy[app]'") from None
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     from casestudy import service
     from casestudy.litert import litert_file
 
-    litert_file("ridnet", "int8")  # before anybody waits for it
+    # Before anybody waits for it, and not here: TensorFlow would keep gigabytes.
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        process.submit(litert_file, "ridnet", "int8").result()
     os.environ[service.MAX_MEGAPIXELS] = str(max_megapixels)
     settings = {
         "server.port": port,

@@ -171,6 +171,7 @@ class Line:
 
     def __init__(self):
         self._waiting: deque[Job] = deque()
+        self._working = False
         self._changed = threading.Condition()
         threading.Thread(target=self._work, name="denoising", daemon=True).start()
 
@@ -193,7 +194,7 @@ class Line:
         """Return how many are before a waiting photograph, with the one that is worked on."""
         with self._changed:
             self._forget_unwanted()
-            return self._waiting.index(job) + 1 if job in self._waiting else 0
+            return self._waiting.index(job) + self._working if job in self._waiting else 0
 
     def _forget_unwanted(self) -> None:
         self._waiting = deque(job for job in self._waiting if not job.unwanted)
@@ -203,10 +204,12 @@ class Line:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting)
                 job = self._waiting.popleft()
+                self._working = True
             try:
                 job.run()
             except Exception:  # the others' photographs go on
                 traceback.print_exc()
+            self._working = False
             del job  # or the last photograph would stay in memory
 
 

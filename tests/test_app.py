@@ -1,0 +1,188 @@
+"""The web app in a real browser, served by its own command."""
+
+import io
+import re
+import socket
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from playwright.sync_api import expect
+
+from casestudy.datasets import load_pairs
+
+RESULT = 120_000  # ms, on a machine that has other work
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+@pytest.fixture(scope="module")
+def address():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from casestudy.cli import main; main()", "app"]
+    server = subprocess.Popen([*command, "--port", str(port), "--max-megapixels", "3"])
+    address = f"http://localhost:{port}"
+    try:
+        while not _serves(f"{address}/_stcore/health"):
+            assert server.poll() is None, "the server ended"
+            time.sleep(0.5)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _serves(url):
+    try:
+        return urlopen(url).status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def open_app(browser, address):
+    """Open the app in a session of its own; what the page complains of fails the test."""
+    trouble, contexts = [], []
+
+    def open_page(**options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        # The page may ask for nothing but its server.
+        context.route(re.compile(f"^(?!{address}|data:|blob:)"), lambda route: route.abort())
+        page = context.new_page()
+        page.set_default_timeout(RESULT)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
+        page.goto(address)
+        page.get_by_role("button", name="Denoise", exact=True).wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not trouble
+
+
+def png(height, width, colour=(90, 120, 150), **options):
+    noise = 20 * np.random.default_rng(0).normal(size=(height, width, 3))
+    content = io.BytesIO()
+    image = Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8))
+    image.save(content, "PNG", **options)
+    return content.getvalue()
+
+
+def upload(page, name, content):
+    page.get_by_text("Upload", exact=True).first.click()
+    file = {"name": name, "mimeType": "image/png", "buffer": content}
+    page.locator("input[type=file]").set_input_files([file])
+
+
+def choose(page, label, option):
+    page.get_by_role("combobox", name=re.compile(label)).click()
+    page.get_by_role("option", name=re.compile(option)).click()
+
+
+def denoise(page):
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    page.get_by_text("Time taken").wait_for()
+
+
+def test_a_sample_gains_and_the_divider_moves(open_app):
+    page = open_app()
+    denoise(page)
+    gain = page.get_by_test_id("stMetric").filter(has_text="PSNR").inner_text()
+    assert float(re.search(r"([-+−]?[\d.]+) dB$", gain)[1].replace("−", "-")) > 2
+    divider = page.frame_locator("iframe").get_by_role("slider").first
+    before = divider.input_value()
+    divider.press("ArrowRight")
+    assert float(divider.input_value()) > float(before)
+
+
+def test_an_upload_comes_back_with_its_size_and_profile(open_app):
+    page = open_app()
+    upload(page, "a.png", png(90, 120, icc_profile=SRGB))
+    choose(page, "Network", "Non-Local")
+    denoise(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download PNG").click()
+    assert download.value.suggested_filename == "a-denoised.png"
+    with Image.open(download.value.path()) as image:
+        assert image.size == (120, 90) and image.info["icc_profile"] == SRGB
+        assert np.asarray(image).std() < 18  # of 20, and some shrank by clipping and rounding
+
+
+def test_each_of_three_people_gets_the_own_picture(open_app):
+    pages = [open_app() for _ in range(3)]
+    colours = [(200, 60, 60), (60, 200, 60), (60, 60, 200)]
+    for page, colour in zip(pages, colours, strict=True):
+        upload(page, "a.png", png(200, 300, colour))
+        choose(page, "Network", "Non-Local")
+    for page in pages:
+        page.get_by_role("button", name="Denoise", exact=True).click()
+    for page, colour in zip(pages, colours, strict=True):
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download PNG").click()
+        with Image.open(download.value.path()) as image:
+            assert np.abs(np.asarray(image).mean(axis=(0, 1)) - colour).max() < 5
+
+
+def test_stop_stops(open_app):
+    page = open_app()
+    upload(page, "large.png", png(1500, 1500))
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped. Nothing was changed.").wait_for()
+    choose(page, "Network", "Non-Local")
+    upload(page, "small.png", png(50, 60))
+    denoise(page)
+
+
+def _declaring(side):
+    """Return a small PNG whose header declares side x side pixels."""
+    header = struct.pack(">LLBBBBB", side, side, 8, 2, 0, 0, 0)
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b"")
+    parts = [
+        struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+        for kind, data in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def test_bad_files_get_a_sentence_and_the_app_goes_on(open_app):
+    page = open_app()
+    for name, content, sentence in [
+        ("text.png", b"not a picture", "text.png is not a"),
+        ("cut.png", png(90, 120)[:2000], "cut.png is damaged or cut off"),
+        ("bomb.png", _declaring(50_000), "bomb.png declares more than 3 megapixels"),
+        ("long.png", png(2000, 1600), "long.png declares more than 3 megapixels"),
+        ("<img src=x onerror=alert(1)>.png", b"markup", "is not a"),
+    ]:
+        upload(page, name, content)
+        alert = page.get_by_role("alert").filter(has_text=sentence)
+        expect(alert).to_be_visible()
+        assert "/" not in alert.inner_text().replace("8- or 16-bit", "")
+    upload(page, "good.png", png(50, 60))
+    choose(page, "Network", "Non-Local")
+    denoise(page)
+
+
+def test_about_reads_scores_and_cards(open_app, address):
+    page = open_app()
+    page.goto(f"{address}/about")
+    page.get_by_text("Model cards").wait_for()
+    page.get_by_text("RIDNet", exact=True).first.click()
+    page.get_by_text("Intended use").first.wait_for()
+
+
+def test_samples_are_captures_that_no_network_has_seen():
+    from casestudy.app import samples
+
+    known = {pair.id: pair for pair in load_pairs("sample")}
+    assert samples() and all(known[pair.id] for pair in samples().values())
