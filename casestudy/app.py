@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import streamlit as st
+from PIL import Image
 from starlette.formparsers import MultiPartParser
 
 from casestudy import released, service
@@ -283,10 +284,11 @@ def reference_results() -> pd.DataFrame | None:
     return results[list(columns)].rename(columns=columns).round(3)
 
 
-def icon() -> np.ndarray:
+def icon() -> Image.Image:
     """Return a picture for the browser's tab, half noisy; named icons come from elsewhere."""
     noisy = np.random.default_rng(0).normal(140, 60, (32, 16, 1)).clip(0, 255)
-    return np.hstack([noisy, np.full((32, 16, 1), 140)]).repeat(3, axis=2).astype(np.uint8)
+    both = np.hstack([noisy, np.full((32, 16, 1), 140)])
+    return Image.fromarray(both.repeat(3, axis=2).astype(np.uint8))
 
 
 def main() -> None:

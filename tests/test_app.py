@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 from casestudy.datasets import load_pairs
 
-RESULT = 120_000  # ms, on a machine that has other work
+RESULT = 240_000  # ms, on a machine that has other work
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
