@@ -28,7 +28,11 @@ RUNTIMES = {
 }
 CROP = 192  # px
 AMPLIFIED = 3
-SSIM_SIDE = 11  # px, SSIM's window
+# A frame is as high as what it holds, so that cannot be a part of the frame's height.
+FRAME = """<style>
+:root { color-scheme: light dark }
+.before-after.before-after { width: min(100%, var(--columns), 700px * var(--ratio)) }
+</style>"""
 
 
 @st.cache_resource(show_spinner=False)
@@ -167,7 +171,7 @@ def result(job: service.Job) -> None:
     noisy, denoised = as_rgb(before), as_rgb(blended.pixels)
     height, width = noisy.shape[:2]
     st.iframe(
-        slider_html(noisy, denoised, ("before", "after")),
+        FRAME + slider_html(noisy, denoised, ("before", "after")),
         alt=f"The photo before and after under a divider, {width} × {height} pixels",
     )
     clean = st.session_state.get("clean")
