@@ -150,7 +150,7 @@ def test_the_articles_split_and_patches(article_root):
 def test_the_articles_protocol_by_name(article_root, tmp_path):
     """At an eighth of the side, which leaves the number of patches: 256 of 1024 is 32 of 128."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("casestudy.patches.ARTICLE_SIDE", 128)
+        patch.setattr("casestudy.cutting.ARTICLE_SIDE", 128)
         patch.setenv("CASESTUDY_CACHE", str(tmp_path / "cache"))
         opened = open_experiment("sidd+renoir", str(tmp_path), protocol="article", patch_size=32)
     assert len(opened.train) + len(opened.validation) == 6912
