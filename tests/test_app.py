@@ -61,7 +61,7 @@ def open_app(browser, address):
         page.on("pageerror", lambda error: trouble.append(str(error)))
         page.on("console", lambda m: trouble.append(m.text) if m.type == "error" else None)
         page.goto(address)
-        page.get_by_role("button", name="Denoise", exact=True).wait_for()
+        wait_for_photo(page)
         return page
 
     yield open_page
@@ -82,6 +82,12 @@ def upload(page, name, content):
     page.get_by_text("Upload", exact=True).first.click()
     file = {"name": name, "mimeType": "image/png", "buffer": content}
     page.locator("input[type=file]").set_input_files([file])
+
+
+def wait_for_photo(page, width="", height=""):
+    """Wait until a photo is what the page works on, and the browser has its preview."""
+    page.get_by_text(re.compile(f"{width} × {height}.*, before$")).wait_for()
+    page.wait_for_function("[...document.images].every(image => image.naturalWidth)")
 
 
 def choose(page, label, option):
@@ -108,6 +114,7 @@ def test_a_sample_gains_and_the_divider_moves(open_app):
 def test_an_upload_comes_back_with_its_size_and_profile(open_app):
     page = open_app()
     upload(page, "a.png", png(90, 120, icc_profile=SRGB))
+    wait_for_photo(page, 120, 90)
     choose(page, "Network", "Non-Local")
     denoise(page)
     with page.expect_download() as download:
@@ -123,6 +130,7 @@ def test_each_of_three_people_gets_the_own_picture(open_app):
     colours = [(200, 60, 60), (60, 200, 60), (60, 60, 200)]
     for page, colour in zip(pages, colours, strict=True):
         upload(page, "a.png", png(200, 300, colour))
+        wait_for_photo(page, 300, 200)
         choose(page, "Network", "Non-Local")
     for page in pages:
         page.get_by_role("button", name="Denoise", exact=True).click()
@@ -136,11 +144,13 @@ def test_each_of_three_people_gets_the_own_picture(open_app):
 def test_stop_stops(open_app):
     page = open_app()
     upload(page, "large.png", png(1500, 1500))
+    wait_for_photo(page, 1500, 1500)
     page.get_by_role("button", name="Denoise", exact=True).click()
     page.get_by_role("button", name="Stop").click()
     page.get_by_text("Stopped. Nothing was changed.").wait_for()
-    choose(page, "Network", "Non-Local")
     upload(page, "small.png", png(50, 60))
+    wait_for_photo(page, 60, 50)
+    choose(page, "Network", "Non-Local")
     denoise(page)
 
 
@@ -169,6 +179,7 @@ def test_bad_files_get_a_sentence_and_the_app_goes_on(open_app):
         expect(alert).to_be_visible()
         assert "/" not in alert.inner_text().replace("8- or 16-bit", "")
     upload(page, "good.png", png(50, 60))
+    wait_for_photo(page, 60, 50)
     choose(page, "Network", "Non-Local")
     denoise(page)
 
