@@ -350,24 +350,11 @@ def denoise(
     from tqdm import tqdm
 
     from casestudy.denoise_files import denoise_file, denoise_folder
-    from casestudy.inference import check_tiles, denoise, network_denoiser
-    from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
-    from casestudy.nlm import nlm_opencv
+    from casestudy.denoisers import photo_denoiser
+    from casestudy.inference import check_tiles
 
     check_tiles(tile)
-    if model == "nlm":  # it estimates the noise level of the whole image
-        work = partial(denoise, partial(nlm_opencv, strength=1.0), tile=0)
-    elif runtime == "keras":
-        from casestudy.models import load
-
-        work = partial(denoise, network_denoiser(load(model)), tile=tile)
-    elif runtime == "openvino-int8":
-        from casestudy.openvino_runtime import openvino_denoiser, openvino_file
-
-        work = partial(denoise, openvino_denoiser(openvino_file(model), model), tile=tile)
-    else:
-        file = litert_file(model, RUNTIMES[runtime])
-        work = partial(denoise, litert_denoiser(file, model), tile=tile)
+    work = photo_denoiser(model, runtime, tile)
     if not source.is_dir():
         target = target / source.name if target.is_dir() else target
         progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)

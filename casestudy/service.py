@@ -6,24 +6,24 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 
 import cv2
 import numpy as np
 
+from casestudy.denoisers import photo_denoiser
 from casestudy.errors import CaseStudyError
 from casestudy.images import Photo, as_8_bits, decode_photo, encode_photo
-from casestudy.inference import denoise, network_denoiser
-from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
-from casestudy.nlm import nlm_opencv
 
 MAX_MEGAPIXELS = "CASESTUDY_MAX_MEGAPIXELS"  # environment variable that `casestudy app` sets
 MAX_BYTES = 100 << 20
 MAX_WAITING = 16
 MAX_SECONDS = 600  # of one photograph
 ABANDONED_SECONDS = 90  # browsers wake pages in the background once a minute
+
+denoiser = cache(photo_denoiser)  # each is loaded once per process
 
 
 def max_pixels() -> float:
@@ -49,26 +49,6 @@ def shown_name(name: str) -> str:
     """Return a file's name without folders, without what could be markup, and not long."""
     plain = re.sub(r"[^\w. -]+", "_", re.split(r"[/\\]", name)[-1]).strip()
     return plain if len(plain) <= 40 else f"{plain[:28]}…{plain[-11:]}"
-
-
-@cache
-def denoiser(network: str, runtime: str) -> Callable[..., np.ndarray]:
-    """Return a method that works on a photograph's pixels; each is loaded once per process.
-
-    Parameters
-    ----------
-    network : str
-        A name in `casestudy.released.NETWORKS`, or nlm.
-    runtime : str
-        keras, or a name in `casestudy.litert.RUNTIMES`; without a meaning for nlm.
-    """
-    if network == "nlm":  # it estimates the noise level of the whole image
-        return partial(denoise, partial(nlm_opencv, strength=1.0), tile=0)
-    if runtime == "keras":
-        from casestudy.models import load
-
-        return partial(denoise, network_denoiser(load(network)))
-    return partial(denoise, litert_denoiser(litert_file(network, RUNTIMES[runtime]), network))
 
 
 class Stopped(Exception):
