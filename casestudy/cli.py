@@ -31,6 +31,11 @@ _DATA_OPTIONS = {
 }
 
 Dataset = Annotated[str, typer.Argument(help="A name from `casestudy data list`, or folder:PATH.")]
+Method = Annotated[str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")]
+Runtime = Annotated[
+    Literal["keras", "litert", "litert-int8", "openvino-int8"],
+    typer.Option(help="What runs a network: in floats, or in 8-bit integers."),
+]
 
 
 @app.command()
@@ -325,13 +330,8 @@ def quantize(
 def denoise(
     source: Annotated[Path, typer.Argument(help="A photograph, or a folder of them.")],
     target: Annotated[Path, typer.Argument(help="The file to write, or the folder.")],
-    model: Annotated[
-        str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")
-    ] = "ridnet",
-    runtime: Annotated[
-        Literal["keras", "litert", "litert-int8", "openvino-int8"],
-        typer.Option(help="What runs a network: in floats, or in 8-bit integers."),
-    ] = "keras",
+    model: Method = "ridnet",
+    runtime: Runtime = "keras",
     tile: Annotated[
         int, typer.Option(help="Pixels that a network works on at once, squared; 0: the image.")
     ] = 512,
@@ -375,6 +375,36 @@ def denoise(
         f"{len(outcome.failed)} failed"
     )
     raise typer.Exit(1 if outcome.failed else 0)
+
+
+@app.command()
+def benchmark(
+    name: Annotated[Literal["sidd", "dnd"], typer.Argument(help="sidd or dnd, the sRGB track.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write the submission.")],
+    model: Method = "ridnet",
+    runtime: Runtime = "keras",
+) -> None:
+    """Denoise the inputs of a public benchmark into files that its server takes.
+
+    Its truth is not public: the server scores. An interrupted command goes on.
+
+    Example: casestudy benchmark sidd submission/ --model ridnet
+    """
+    from casestudy import provenance, released
+    from casestudy.denoisers import photo_denoiser
+    from casestudy.submissions import submit_dnd, submit_sidd
+
+    made_from = {"model": model}
+    if model != "nlm":
+        weights = released.released_file(model, ".safetensors")
+        made_from |= {"runtime": runtime, "weights": provenance.hash_file(weights)}
+    submit = {"sidd": submit_sidd, "dnd": submit_dnd}[name]
+    try:
+        submit(photo_denoiser(model, runtime), made_from, folder)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on from there.", err=True)
+        raise
+    typer.echo(folder)
 
 
 @app.command("app")

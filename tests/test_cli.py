@@ -28,6 +28,7 @@ def casestudy(*arguments, **options):
         ("evaluate",),
         ("release",),
         ("quantize",),
+        ("benchmark",),
         ("data",),
         ("data", "list"),
         ("data", "fetch"),
