@@ -176,7 +176,7 @@ def availability() -> pd.DataFrame:
             "SIDD's 1,280 blocks of 256x256 to test on, real noise of 5 phones",
             _count("sidd-validation"),
             str(data_root() / "sidd"),
-            sidd_blocks.TERMS,
+            sidd.TERMS,
             f"put {sidd_blocks.VALIDATION_NOISY}.mat and {sidd_blocks.VALIDATION_CLEAN}.mat "
             f"(462 MB, {sidd_blocks.HOME}) into sidd/ in the data root",
         ),

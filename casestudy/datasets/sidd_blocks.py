@@ -23,7 +23,6 @@ BENCHMARK_NOISY = "BenchmarkNoisyBlocksSrgb"
 
 SHAPE = (40, 32, 256, 256, 3)  # image, block, row, column, RGB
 
-TERMS = "MIT"
 HOME = "abdokamel.github.io/sidd"
 
 
