@@ -441,6 +441,20 @@ def test_pages_load_nothing_from_elsewhere(place):
     assert str(place.run) not in (place.run / "01_look.html").read_text()
 
 
+def test_messages_are_those_that_tell_something(place):
+    place.add(
+        "01_a",
+        "import sys\nfrom tqdm import tqdm\nfor _ in tqdm(range(2), desc='outer'):\n"
+        "    for _ in tqdm(range(2), desc='inner'): pass\n"
+        "print('I0000 00:00:1.2   7 port.cc:153] oneDNN custom operations are on.',"
+        " 'E0000 00:00:1.3   7 port.cc:9] The disk is full.',"
+        " 'INFO: Created TensorFlow Lite XNNPACK delegate for CPU.', sep='\\n', file=sys.stderr)",
+    )
+    place.report()
+    (messages,) = place.page("01_a.html").select("details.messages pre")
+    assert messages.text.strip() == "E0000 00:00:1.3   7 port.cc:9] The disk is full."
+
+
 def test_thumbnail_is_the_last_figure_of_the_tagged_cell(place):
     draw = "import matplotlib.pyplot as plt; plt.figure(figsize=(30, 3)); plt.plot([1, 2]);"
     place.add("01_look", draw, tags=["thumbnail"])

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,14 @@ from casestudy.reporting.execution import NotebookError
 from casestudy.reporting.figures import describe_figures, shrink_figures, write_thumbnail
 
 _TEMPLATES = Path(__file__).parent / "templates"
+
+# Bars that stand below another one, each redrawn on a line of its own; notices of TensorFlow and
+# LiteRT that no setting silences.
+_CHATTER = re.compile(
+    r"\d%\|.*\| *\d+/\d+ \[.*\]$"
+    r"|^I\d{4} .*\.cc:\d+\]|^E\d{4} .*cuda_\w+\.cc:\d+\]"
+    r"|^WARNING: All log messages before absl::InitializeLog|^INFO: Created TensorFlow Lite"
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def write_page(
         The files written.
     """
     notebook = _portable(notebook, page.folder)
-    _drop_progress(notebook)
+    _drop_chatter(notebook)
     shrink_figures(notebook)
     describe_figures(notebook)
     made = [path]
@@ -134,13 +143,13 @@ def _portable(notebook: NotebookNode, folder: Path) -> NotebookNode:
     return nbformat.from_dict(json.loads(without_paths(text, folder)))
 
 
-def _drop_progress(notebook: NotebookNode) -> None:
-    """Remove progress bars, which redraw their line, and what they leave empty, in place."""
+def _drop_chatter(notebook: NotebookNode) -> None:
+    """Remove progress bars, notices of libraries, and what that leaves empty, in place."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 lines = (line.rsplit("\r", 1)[-1].strip() for line in output.text.splitlines())
-                output.text = "\n".join(line for line in lines if line)
+                output.text = "\n".join(x for x in lines if x and not _CHATTER.search(x))
         if "outputs" in cell:
             cell.outputs = [output for output in cell.outputs if output.get("text", "whole")]
 
