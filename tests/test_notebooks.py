@@ -77,11 +77,11 @@ def test_every_notebook_left_its_scores(run_folder):
 
 @needs_polyu
 def test_report_on_real_noise(tmp_path):
-    """All notebooks through the report command, on a few real pairs."""
+    """Through the report command, on a few real pairs; all but 08, which takes minutes."""
     small = {name: value for values in SMALL.values() for name, value in values.items()}
-    index = report("polyu", parameters=small, reports=tmp_path)
+    index = report("polyu", only=["07"], parameters=small, reports=tmp_path)
     assert index == tmp_path / "polyu" / "index.html"
-    for notebook in NOTEBOOKS:
+    for notebook in NOTEBOOKS[:7]:
         assert (index.parent / f"{notebook.stem}.html").is_file()
     results = pd.read_csv(index.parent / "results.csv")
     assert set(results["method"]) == FILTERS | RELEASED
