@@ -153,7 +153,10 @@ def open_experiment(
         }
     )
     split_by = split_by or SPLITS[protocol]
-    pairs = few(load_pairs(dataset), max_pairs)
+    pairs = load_pairs(dataset)
+    if split_by == "scene":
+        _refuse_all_to_test(dataset, pairs)
+    pairs = few(pairs, max_pairs)
     _refuse_too_few(dataset, pairs, split_by)
     patches = cut_patches(dataset, pairs, patch_size, protocol)
     train, validation, test = (
@@ -166,6 +169,14 @@ def open_experiment(
         validation=validation.spread(max_validation_patches),
         test=test.spread(max_test_patches),
     )
+
+
+def _refuse_all_to_test(dataset: str, pairs: list[Pair]) -> None:
+    if all(pair.part == "test" for pair in pairs):
+        raise CaseStudyError(
+            f"{dataset}: all {len(pairs)} pairs are to test on, so there is nothing to train on. "
+            f"To score a network on them, run `casestudy evaluate ridnet --dataset {dataset}`."
+        )
 
 
 def _refuse_too_few(dataset: str, pairs: list[Pair], split_by: str) -> None:

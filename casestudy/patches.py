@@ -31,7 +31,8 @@ def split_pairs(
     """Split pairs into those to train on, to validate on and to test on.
 
     Where the dataset names each pair's part and the split is by scene, it is followed. Else 20 %
-    are drawn to test, and 10 % of the others to validate.
+    are drawn to test, and 10 % of the others to validate; by scene from each collection of at
+    least three scenes as if it were alone, so that none is missing in a part.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def split_pairs(
     Returns
     -------
     train, validation, test : list of Pair
-        In the order of `pairs`.
+        In the order of `pairs`, one collection after the other.
 
     Raises
     ------
@@ -60,8 +61,20 @@ def split_pairs(
                 "Use more of its pairs (max_pairs=0: all), or split_by=image."
             )
         return tuple(parts.values())
-    others, test = draw_pairs(pairs, by, 0.2, seed)
-    return *draw_pairs(others, by, 0.1, seed), test
+    parts = [], [], []
+    for collection in _drawn_from(pairs, by):
+        others, test = draw_pairs(collection, by, 0.2, seed)
+        for part, drawn in zip(parts, (*draw_pairs(others, by, 0.1, seed), test), strict=True):
+            part.extend(drawn)
+    return parts
+
+
+def _drawn_from(pairs: Sequence[Pair], by: str) -> list[Sequence[Pair]]:
+    """Return the pairs of each collection; all together if by image, or if one is too small."""
+    names = dict.fromkeys(pair.collection for pair in pairs)
+    collections = [[pair for pair in pairs if pair.collection == name] for name in names]
+    fewest = min(len({pair.scene for pair in collection}) for collection in collections)
+    return collections if by == "scene" and fewest >= 3 else [pairs]
 
 
 def draw_pairs(

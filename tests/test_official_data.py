@@ -34,7 +34,7 @@ from casestudy.datasets import archives, download, fetch, load_pairs, sidd
 from casestudy.datasets.add import add, fetch_sidd
 from casestudy.datasets.check import check
 from casestudy.errors import CaseStudyError
-from casestudy.experiment import open_experiment
+from casestudy.experiment import few, open_experiment
 from casestudy.patches import split_pairs
 from casestudy.paths import run_name
 from casestudy.trained import refuse_seen
@@ -163,6 +163,28 @@ def test_no_scene_is_seen_from_both_sides(article_root, dataset):
     parts = [{pair.scene for pair in part} for part in split_pairs(load_pairs(dataset), "scene")]
     assert all(parts)
     assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+
+
+@pytest.mark.parametrize("max_pairs", [0, 100, 30])
+def test_both_sets_are_split_in_proportion_whatever_the_seed(article_root, max_pairs):
+    """Of SIDD's 10 scenes 7, 1 and 2, of RENOIR's 120 scenes 86, 10 and 24."""
+    pairs = few(load_pairs("sidd+renoir"), max_pairs)
+    for seed in range(50):
+        parts = split_pairs(pairs, "scene", seed)
+        scenes = [{pair.scene for pair in part} for part in parts]
+        sidd_scenes = [{scene for scene in part if scene.startswith("sidd-")} for part in scenes]
+        assert not (scenes[0] & scenes[1] or scenes[0] & scenes[2] or scenes[1] & scenes[2])
+        assert [len(part) for part in sidd_scenes] == [7, 1, 2]
+        assert all(whole > some for whole, some in zip(scenes, sidd_scenes, strict=True))
+        if not max_pairs:
+            assert [len(part) for part in scenes] == [93, 11, 26]
+        assert sorted(pair.id for part in parts for pair in part) == sorted(p.id for p in pairs)
+
+
+def test_a_quick_look_at_few_scenes_of_both_sets_is_split(article_root):
+    for count in (3, 4, 5, 6):
+        parts = split_pairs(few(load_pairs("sidd+renoir"), count), "scene")
+        assert all(parts) and sum(map(len, parts)) == count
 
 
 def test_the_run_of_both_has_a_folder():

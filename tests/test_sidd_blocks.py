@@ -5,6 +5,7 @@ from scipy import io
 from casestudy.datasets import load_pairs, sidd_blocks
 from casestudy.errors import CaseStudyError
 from casestudy.evaluation import evaluate_network
+from casestudy.experiment import open_experiment
 from casestudy.models import build
 
 NOISY, CLEAN = "ValidationNoisyBlocksSrgb", "ValidationGtBlocksSrgb"
@@ -64,6 +65,17 @@ def test_evaluation_keeps_floats_and_takes_all_blocks(small):
     assert scores["image"].tolist() == list(truth)
     np.testing.assert_allclose(scores["psnr_db"], 20 * np.log10(510), atol=1e-3)
     assert {"ssim", "ssim_volume", "noisy_ssim", "noisy_ssim_volume"} <= set(scores.columns)
+
+
+@pytest.mark.parametrize("max_pairs", [0, 4])
+def test_an_experiment_leads_to_evaluation(small, tmp_path, cache, max_pairs):
+    """There is nothing to train on; told before anything is cut into patches."""
+    before = set((cache / "patches").glob("*"))
+    with pytest.raises(
+        CaseStudyError, match="casestudy evaluate ridnet --dataset sidd-validation"
+    ):
+        open_experiment("sidd-validation", str(tmp_path / "run"), max_pairs=max_pairs)
+    assert set((cache / "patches").glob("*")) == before
 
 
 def test_a_missing_file_is_named(small):

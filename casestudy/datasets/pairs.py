@@ -30,6 +30,9 @@ class Pair(ABC):
         Colour temperature of the light in kelvins, where the dataset tells.
     part : {"train", "validation", "test"} or None
         The part of a split that the pair belongs to, where the dataset decides it.
+    collection : str or None
+        Which of several sets the pair is of, where datasets are put together; each is split in
+        the same proportion.
     """
 
     id: str
@@ -39,6 +42,7 @@ class Pair(ABC):
     exposure_s: float | None = None
     illuminant_k: int | None = None
     part: str | None = None
+    collection: str | None = None
 
     def __str__(self) -> str:
         return self.id

@@ -150,6 +150,7 @@ def _read(batch: Path, camera: str) -> tuple[list[FilePair], list[Path]]:
             id=f"{scene}_{FILE.fullmatch(path.name)['stem']}",
             scene=scene,
             camera=CAMERAS[camera],
+            collection="renoir",
             noisy_path=path,
             clean_path=references[0],
         )

@@ -138,6 +138,7 @@ def _pair(id: str, noisy_path: Path, clean_path: Path) -> FilePair:
         iso=int(parts["iso"]),
         exposure_s=1 / int(parts["shutter"]),
         illuminant_k=int(parts["illuminant"]),
+        collection="sidd",
         noisy_path=noisy_path,
         clean_path=clean_path,
     )
