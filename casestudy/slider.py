@@ -79,6 +79,9 @@ def _levels(image: np.ndarray) -> np.ndarray:
 
 def _webp(image: Image.Image, lossless: bool) -> str:
     buffer = io.BytesIO()
-    options = {"lossless": True} if lossless else {"quality": 90, "use_sharp_yuv": True}
+    # More effort takes ten times as long for a few percent less.
+    options = (
+        {"lossless": True, "method": 0} if lossless else {"quality": 90, "use_sharp_yuv": True}
+    )
     image.save(buffer, "WEBP", **options)
     return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,82 @@
+"""The web app's pages without a browser: what they show after which choice."""
+
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from casestudy import service
+
+
+def denoise_page():
+    from casestudy.app import denoise_page
+
+    denoise_page()
+
+
+def about_page():
+    from casestudy.app import about_page
+
+    about_page()
+
+
+@pytest.fixture
+def page():
+    page = AppTest.from_function(denoise_page, default_timeout=60).run()
+    assert not page.exception
+    page.selectbox(key="network").set_value("nlm").run()
+    return page
+
+
+def press_denoise(page):
+    next(button for button in page.button if button.label == "Denoise").click().run()
+    assert not page.exception
+
+
+def wait(page):
+    while not page.session_state["job"].over:
+        time.sleep(0.1)
+    page.run()
+    assert not page.exception
+
+
+def test_a_sample_is_scored_and_no_strength_gains_nothing(page):
+    press_denoise(page)
+    wait(page)
+    job = page.session_state["job"]
+    assert [metric.label for metric in page.metric] == ["Time taken", "PSNR", "SSIM"]
+    assert float(page.metric[1].delta.removesuffix(" dB")) > 1
+    strength = next(slider for slider in page.slider if slider.label.startswith("Strength"))
+    strength.set_value(0).run()
+    assert page.session_state["job"] is job
+    assert [float(m.delta.removesuffix(" dB")) for m in page.metric[1:]] == [0, 0]
+
+
+def test_another_sample_forgets_the_result(page):
+    press_denoise(page)
+    wait(page)
+    sample = page.selectbox[0]
+    sample.set_value(sample.options[0]).run()
+    assert not page.metric and "job" not in page.session_state
+
+
+def test_who_finds_too_many_waiting_is_told(page, monkeypatch):
+    monkeypatch.setattr(service, "MAX_WAITING", 0)
+    press_denoise(page)
+    assert page.error[0].value.startswith("Too many people are waiting")
+
+
+def test_8_bits_by_openvino_are_offered_where_it_is_installed(page, monkeypatch):
+    assert page.selectbox[2].label == "Runs in"
+    labels = page.selectbox[2].options
+    assert sum("OpenVINO" in label for label in labels) == 1
+    monkeypatch.setattr("casestudy.app.find_spec", lambda name: None)
+    without = page.run().selectbox[2].options
+    assert without == [label for label in labels if "OpenVINO" not in label]
+
+
+def test_about_tells_scores_and_cards():
+    page = AppTest.from_function(about_page, default_timeout=60).run()
+    assert not page.exception
+    assert "RIDNet" in page.dataframe[0].value["method"].to_list()
+    assert [card.label for card in page.expander][-1] == "RIDNet"
