@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ NETWORKS = {"ridnet": "RIDNet (best)", "cbdnet": "CBDNet", "pridnet-half": "PRID
 NETWORKS |= {"autoencoder": "Autoencoder (poor)", "nlm": "Non-Local Means (no network)"}
 RUNTIMES = {
     "litert-int8": "8-bit integers (fast)",
+    "openvino-int8": "8-bit integers, OpenVINO (fast on older processors)",
     "litert": "Floats, LiteRT",
     "keras": "Floats, Keras (slow to start)",
 }
@@ -122,12 +124,18 @@ def forget_job() -> None:
         job.stop()
 
 
+def runtimes() -> list[str]:
+    """Return the runtimes that are installed."""
+    there = find_spec("openvino") and find_spec("nncf")
+    return [name for name in RUNTIMES if there or not name.startswith("openvino")]
+
+
 def start(photo: Photo) -> None:
     left, right = st.columns(2)
     network = left.selectbox("Network", NETWORKS, format_func=NETWORKS.get, key="network")
     runtime = right.selectbox(
         "Runs in",
-        RUNTIMES,
+        runtimes(),
         format_func=RUNTIMES.get,
         disabled=network == "nlm",
         help="8-bit integers lose a little quality and need a quarter of the time.",
