@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from casestudy.datasets import load_pairs
 
+ANIMATION = b"GIF89a" + bytes(100)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -96,10 +97,13 @@ def test_bad_files_get_a_sentence_and_the_app_goes_on(open_app):
     page = open_app()
     for name, content, sentence in [
         ("text.png", b"not a picture", "text.png is not a"),
+        ("empty.png", b"", "empty.png is empty"),
+        ("animation.png", ANIMATION, "animation.png is not a"),
         ("cut.png", png(90, 120)[:2000], "cut.png is damaged or cut off"),
         ("bomb.png", _declaring(50_000), "bomb.png declares more than 3 megapixels"),
         ("long.png", png(2000, 1600), "long.png declares more than 3 megapixels"),
         ("<img src=x onerror=alert(1)>.png", b"markup", "is not a"),
+        ("../../" + 200 * "long" + ".png", b"path", "onglong.png is not a"),
     ]:
         upload(page, name, content)
         alert = page.get_by_role("alert").filter(has_text=sentence)
@@ -109,6 +113,19 @@ def test_bad_files_get_a_sentence_and_the_app_goes_on(open_app):
     wait_for_photo(page, 60, 50)
     choose(page, "Network", "Non-Local")
     denoise(page)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 20_000)])
+def test_odd_shapes_are_denoised(open_app, width, height):
+    page = open_app()
+    upload(page, "odd.png", png(height, width))
+    wait_for_photo(page, width, height)
+    choose(page, "Network", "Non-Local")
+    denoise(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download PNG").click()
+    with Image.open(download.value.path()) as image:
+        assert image.size == (width, height)
 
 
 def test_about_reads_scores_and_cards(open_app):
