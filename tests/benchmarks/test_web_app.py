@@ -11,8 +11,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1]))
 from app_pages import choose, denoise, png, served, sessions, upload, wait_for_photo
 
 SIDE = 1000  # px, of a square photograph of a megapixel
