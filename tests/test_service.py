@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import time
 import zlib
 
@@ -129,3 +131,25 @@ def test_downloads_keep_size_and_exif(dtype, channels):
         assert opened.pixels.shape[:2] == (10, 20)
         with Image.open(io.BytesIO(content)) as image:
             assert image.format == format and image.getexif()[0x010F] == "Maker"
+
+
+FORGET = """
+import re
+from pathlib import Path
+import numpy as np
+from casestudy.service import Line
+resident = lambda: int(re.search(r"VmRSS:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+Line()
+grown = np.ones(20 << 20, np.uint8)
+del grown  # what glibc would learn from
+before = resident()
+blocks = [np.ones(size, np.uint8) for _ in range(40) for size in (3 << 20, 100_000)]
+del blocks[::2]  # photographs among what lives longer
+print((resident() - before) / 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_forgotten_photographs_leave_no_holes_in_memory():
+    output = subprocess.run([sys.executable, "-c", FORGET], capture_output=True, text=True)
+    assert float(output.stdout) < 20  # MiB; 124 were taken
