@@ -1,5 +1,6 @@
 """The web app in a real browser, served by its own command."""
 
+import io
 import re
 import struct
 import zlib
@@ -12,7 +13,6 @@ from playwright.sync_api import expect
 
 from casestudy.datasets import load_pairs
 
-ANIMATION = b"GIF89a" + bytes(100)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -93,12 +93,23 @@ def _declaring(side):
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+def _encoded(image, format, **options):
+    content = io.BytesIO()
+    image.save(content, format, **options)
+    return content.getvalue()
+
+
+def _animation():
+    first, second = (Image.new("RGB", (20, 20), colour) for colour in ("red", "blue"))
+    return _encoded(first, "GIF", save_all=True, append_images=[second])
+
+
 def test_bad_files_get_a_sentence_and_the_app_goes_on(open_app):
     page = open_app()
     for name, content, sentence in [
         ("text.png", b"not a picture", "text.png is not a"),
         ("empty.png", b"", "empty.png is empty"),
-        ("animation.png", ANIMATION, "animation.png is not a"),
+        ("animation.png", _animation(), "animation.png is not a"),
         ("cut.png", png(90, 120)[:2000], "cut.png is damaged or cut off"),
         ("bomb.png", _declaring(50_000), "bomb.png declares more than 3 megapixels"),
         ("long.png", png(2000, 1600), "long.png declares more than 3 megapixels"),
@@ -126,6 +137,15 @@ def test_odd_shapes_are_denoised(open_app, width, height):
         page.get_by_role("button", name="Download PNG").click()
     with Image.open(download.value.path()) as image:
         assert image.size == (width, height)
+
+
+def test_cmyk_is_denoised_and_its_conversion_told(open_app):
+    page = open_app()
+    upload(page, "a.jpg", _encoded(Image.new("CMYK", (60, 50), (90, 60, 30, 0)), "JPEG"))
+    wait_for_photo(page, 60, 50)
+    page.get_by_text("CMYK was converted to RGB.").wait_for()
+    choose(page, "Network", "Non-Local")
+    denoise(page)
 
 
 def test_about_reads_scores_and_cards(open_app):
