@@ -323,7 +323,8 @@ def plot_quality_by_cost(summary: pd.DataFrame) -> Figure:
     """Draw gain over noisy against seconds per megapixel, and against parameters."""
     methods = summary[summary["method"] != "noisy"]
     fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True)
-    costs = {"seconds_per_megapixel": "seconds per megapixel", "parameters": "parameters"}
+    costs = {"seconds_per_megapixel": "seconds per megapixel", "millions": "million parameters"}
+    methods = methods.assign(millions=methods["parameters"] / 1e6)
     for ax, (column, label) in zip(axes, costs.items(), strict=True):
         shown = methods[methods[column] > 0]  # a filter without parameters has no place there
         _label_points(ax, shown[column], shown["gain_db"], shown["method"])
@@ -367,16 +368,18 @@ def plot_sensitivity(table: pd.DataFrame) -> Figure:
 
 
 def _label_points(ax: Axes, x: pd.Series, y: pd.Series, labels: pd.Series) -> None:
-    """Draw named points on a logarithmic axis, names towards the middle."""
+    """Draw named points on a logarithmic axis; names towards the middle, none over another."""
     ax.scatter(x, y, color=NOISY)
     ax.set_xscale("log")
     ax.margins(0.25)
     middle = np.sqrt(x.min() * x.max())
-    for place, height, label in zip(x, y, labels, strict=True):
+    line, free = 0.1 * (y.max() - y.min()), np.inf  # the height of a name, and of what is left
+    for height, place, label in sorted(zip(y, x, labels, strict=True), reverse=True):
         side = 1 if place <= middle else -1
+        free = min(height, free - line)
         ax.annotate(
             label,
-            (place, height),
+            (place, free),
             xytext=(8 * side, 0),
             textcoords="offset points",
             ha="left" if side == 1 else "right",
@@ -384,9 +387,7 @@ def _label_points(ax: Axes, x: pd.Series, y: pd.Series, labels: pd.Series) -> No
         )
     if x.max() < 100 * x.min():
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter(
-        lambda value, _: f"{value:g}" if value < 1e5 else f"{value / 1e6:g} million"
-    )
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_locator(NullLocator())
 
 
