@@ -26,7 +26,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 # Bars that stand below another one, each redrawn on a line of its own; notices of TensorFlow and
 # LiteRT that no setting silences.
 _CHATTER = re.compile(
-    r"\d%\|.*\| *\d+/\d+ \[.*\]$"
+    r"\d%\|.*\| *\d+/\d+ \[.*\](\x1b\[A)*$"
     r"|^I\d{4} .*\.cc:\d+\]|^E\d{4} .*cuda_\w+\.cc:\d+\]"
     r"|^WARNING: All log messages before absl::InitializeLog|^INFO: Created TensorFlow Lite"
 )
