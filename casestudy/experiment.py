@@ -154,8 +154,7 @@ def open_experiment(
     )
     split_by = split_by or SPLITS[protocol]
     pairs = load_pairs(dataset)
-    if split_by == "scene":
-        _refuse_all_to_test(dataset, pairs)
+    _refuse_all_to_test(dataset, pairs)
     pairs = few(pairs, max_pairs)
     _refuse_too_few(dataset, pairs, split_by)
     patches = cut_patches(dataset, pairs, patch_size, protocol)

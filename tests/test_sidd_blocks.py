@@ -67,14 +67,14 @@ def test_evaluation_keeps_floats_and_takes_all_blocks(small):
     assert {"ssim", "ssim_volume", "noisy_ssim", "noisy_ssim_volume"} <= set(scores.columns)
 
 
-@pytest.mark.parametrize("max_pairs", [0, 4])
-def test_an_experiment_leads_to_evaluation(small, tmp_path, cache, max_pairs):
+@pytest.mark.parametrize("options", [{}, {"max_pairs": 4}, {"protocol": "article"}])
+def test_an_experiment_leads_to_evaluation(small, tmp_path, cache, options):
     """There is nothing to train on; told before anything is cut into patches."""
     before = set((cache / "patches").glob("*"))
     with pytest.raises(
         CaseStudyError, match="casestudy evaluate ridnet --dataset sidd-validation"
     ):
-        open_experiment("sidd-validation", str(tmp_path / "run"), max_pairs=max_pairs)
+        open_experiment("sidd-validation", str(tmp_path / "run"), **options)
     assert set((cache / "patches").glob("*")) == before
 
 
