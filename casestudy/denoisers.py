@@ -6,11 +6,8 @@ from functools import partial
 import numpy as np
 
 from casestudy.inference import TILE, denoise, network_denoiser
-from casestudy.litert import RUNTIMES as KINDS
-from casestudy.litert import litert_denoiser, litert_file
+from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
 from casestudy.nlm import nlm_opencv
-
-RUNTIMES = ("keras", *KINDS, "openvino-int8")
 
 
 def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[..., np.ndarray]:
@@ -20,8 +17,8 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     ----------
     method : str
         A name in `casestudy.released.NETWORKS`, or nlm.
-    runtime : str
-        One of RUNTIMES: in floats, or in 8-bit integers; without a meaning for nlm.
+    runtime : {"keras", "litert", "litert-int8", "openvino-int8"}
+        In floats, or in 8-bit integers; without a meaning for nlm.
     tile : int
         As in `casestudy.inference.denoise`. NLM always gets the whole image, whose noise level
         it estimates.
@@ -47,5 +44,5 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
 
         denoiser = openvino_denoiser(openvino_file(method), method)
     else:
-        denoiser = litert_denoiser(litert_file(method, KINDS[runtime]), method)
+        denoiser = litert_denoiser(litert_file(method, RUNTIMES[runtime]), method)
     return partial(denoise, denoiser, tile=tile)

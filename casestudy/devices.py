@@ -1,14 +1,10 @@
 """What networks are computed on: all GPUs of the machine at once, or its CPU."""
 
-import ctypes
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
 import keras
-
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of malloc.h
 
 
 @contextmanager
@@ -46,19 +42,6 @@ def device_names() -> list[str]:
         tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU")
     )
     return [detail.get("device_name", "GPU") for detail in details] or ["cpu"]
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep memory that it freed, for the next step of a training.
-
-    Every step on a CPU frees blocks of many megabytes and asks for the same again. By default
-    glibc gives each back to the system, which has to clear it before it hands it out once more:
-    nearly half of the time of CBDNet's steps on two cores. Other C libraries are left alone.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_MAX, 0)
-        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 @cache

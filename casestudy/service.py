@@ -1,9 +1,7 @@
 """Denoising for many people at once, in memory: what the web app does, without its pages."""
 
-import ctypes
 import os
 import re
-import sys
 import threading
 import time
 import traceback
@@ -18,14 +16,13 @@ import numpy as np
 from casestudy.denoisers import photo_denoiser
 from casestudy.errors import CaseStudyError
 from casestudy.images import Photo, as_8_bits, decode_photo, encode_photo
+from casestudy.memory import give_back_large_blocks
 
 MAX_MEGAPIXELS = "CASESTUDY_MAX_MEGAPIXELS"  # environment variable that `casestudy app` sets
 MAX_BYTES = 100 << 20
 MAX_WAITING = 16
 MAX_SECONDS = 600  # of one photograph
 ABANDONED_SECONDS = 90  # browsers wake pages in the background once a minute
-
-_M_MMAP_THRESHOLD = -3  # in malloc.h
 
 denoiser = cache(photo_denoiser)  # each is loaded once per process
 
@@ -196,17 +193,6 @@ class Line:
                 traceback.print_exc()
             self._working = False
             del job  # or the last photograph would stay in memory
-
-
-def give_back_large_blocks() -> None:
-    """Let the system have memory of a megabyte and more as soon as it is free; glibc only.
-
-    By default, what glibc takes for small grows with each large block that is freed, up to 32 MB.
-    Photographs then lie among what lives longer, and the holes that they leave stay resident.
-    """
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 20)
 
 
 def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:

@@ -25,10 +25,11 @@ from tqdm import tqdm
 from casestudy import provenance
 from casestudy.batches import PatchBatches
 from casestudy.checkpoint import delete_checkpoint, load_checkpoint, save_checkpoint
-from casestudy.devices import all_devices, device_names, keep_freed_memory
+from casestudy.devices import all_devices, device_names
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import Experiment
 from casestudy.losses import level_map_loss, psnr_db
+from casestudy.memory import keep_freed_memory
 from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.optimizers import Muon

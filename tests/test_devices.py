@@ -82,7 +82,7 @@ FAULTS = """
 import resource, sys
 import numpy as np
 if sys.argv[1] == "keep":
-    from casestudy.devices import keep_freed_memory
+    from casestudy.memory import keep_freed_memory
     keep_freed_memory()
 np.ones(12_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
