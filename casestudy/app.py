@@ -264,8 +264,9 @@ def about_page() -> None:
         "Non-Local Means, that was not. A network guesses what noise has hidden, so a denoised "
         "photo is no evidence of a detail.\n\n"
         "**Your photos** are processed in the memory of the server and not kept: nothing is "
-        "written to disk, and all is forgotten when you choose another photo, or soon after you "
-        f"close the page. {', '.join(FORMATS)} are read, of up to "
+        "written to disk. All is forgotten when you choose another photo; after you close the "
+        "page it is kept for two minutes, in which you may come back, and then until somebody "
+        f"else comes or goes. {', '.join(FORMATS)} are read, of up to "
         f"{service.max_pixels() / 1e6:g} megapixels and {service.MAX_BYTES >> 20} MB."
     )
     table = reference_results()
