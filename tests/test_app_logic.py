@@ -1,5 +1,6 @@
 """The web app's pages without a browser: what they show after which choice."""
 
+import sys
 import time
 
 import pytest
@@ -18,6 +19,12 @@ def about_page():
     from casestudy.app import about_page
 
     about_page()
+
+
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch):
+    """Keep AppTest from putting the page in the place of pytest's own, which processes import."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

@@ -79,9 +79,11 @@ def test_every_notebook_left_its_scores(run_folder):
 def test_report_on_real_noise(tmp_path):
     """Through the report command, on a few real pairs; all but 08, which takes minutes."""
     small = {name: value for values in SMALL.values() for name, value in values.items()}
-    index = report("polyu", only=["07"], parameters=small, reports=tmp_path)
+    chosen = NOTEBOOKS[:7]
+    numbers = [notebook.stem[:2] for notebook in chosen]
+    index = report("polyu", only=numbers, parameters=small, reports=tmp_path)
     assert index == tmp_path / "polyu" / "index.html"
-    for notebook in NOTEBOOKS[:7]:
+    for notebook in chosen:
         assert (index.parent / f"{notebook.stem}.html").is_file()
     results = pd.read_csv(index.parent / "results.csv")
     assert set(results["method"]) == FILTERS | RELEASED
