@@ -2,8 +2,9 @@
 FROM python:3.11-slim
 ENV CASESTUDY_CACHE=/cache PYTHONUNBUFFERED=1
 RUN useradd --create-home app && mkdir /cache && chown app /cache
-COPY . /src
-RUN pip install --no-cache-dir '/src[app]' && rm -rf /src
+WORKDIR /casestudy
+COPY . .
+RUN pip install --no-cache-dir '.[app]'
 USER app
 # The 8-bit network is made here, once, instead of at every start.
 RUN python -c "from casestudy.litert import litert_file; litert_file('ridnet', 'int8')"

@@ -422,29 +422,14 @@ def web_app(
         from streamlit.web import cli as streamlit
     except ImportError:
         raise CaseStudyError("The web app needs Streamlit: pip install 'casestudy[app]'") from None
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
 
     from casestudy import service
     from casestudy.litert import litert_file
 
-    # Before anybody waits for it, and not here: TensorFlow would keep gigabytes.
-    with ProcessPoolExecutor(1, get_context("spawn")) as process:
-        process.submit(litert_file, "ridnet", "int8").result()
+    litert_file("ridnet", "int8")  # before anybody waits for it
     os.environ[service.MAX_MEGAPIXELS] = str(max_megapixels)
-    settings = {
-        "server.port": port,
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "server.maxUploadSize": service.MAX_BYTES >> 20,
-        "server.enableXsrfProtection": "true",
-        "browser.gatherUsageStats": "false",
-        "client.showErrorDetails": "none",
-        "client.showErrorLinks": "false",
-        "client.toolbarMode": "minimal",
-    }
     page = Path(service.__file__).with_name("app.py")
-    streamlit.main(["run", str(page), *(f"--{name}={value}" for name, value in settings.items())])
+    streamlit.main(["run", str(page), f"--server.port={port}"])
 
 
 @data_app.command("list")

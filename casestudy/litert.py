@@ -12,6 +12,7 @@ from casestudy import provenance, released
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
 from casestudy.inference import MULTIPLES, Denoiser, padded
+from casestudy.memory import in_new_process
 from casestudy.paths import cache_root, written_whole
 
 RUNTIMES = {"litert": "float32", "litert-int8": "int8"}  # kind of file, see `quantization`
@@ -32,20 +33,25 @@ def litert_file(network: str, kind: str) -> Path:
     Raises
     ------
     CaseStudyError
-        As `casestudy.models.load` and `casestudy.quantization.convert`.
+        As `casestudy.models.load`, `casestudy.quantization.convert` and
+        `casestudy.memory.in_new_process`.
     """
     path = conversion("litert", network, kind).with_suffix(".tflite")
     if not path.exists():
-        from casestudy import models  # these take seconds: TensorFlow
-        from casestudy.quantization import calibration_images, convert
-
         print(f"{network}: making its {kind} file, once", file=sys.stderr)
-        sample = open_experiment("sample", str(path.parent))  # runs need a clone, this does not
-        calibration = calibration_images(sample.train) if kind == "int8" else ()
-        content = convert(models.load(network), kind, calibration)
-        with written_whole(path) as temporary:
-            temporary.write_bytes(content)
+        in_new_process(_make_file, network, kind, path)  # TensorFlow keeps a gigabyte and more
     return path
+
+
+def _make_file(network: str, kind: str, path: Path) -> None:
+    from casestudy import models
+    from casestudy.quantization import calibration_images, convert
+
+    sample = open_experiment("sample", str(path.parent))  # runs need a clone, this does not
+    calibration = calibration_images(sample.train) if kind == "int8" else ()
+    content = convert(models.load(network), kind, calibration)
+    with written_whole(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def conversion(runtime: str, network: str, kind: str) -> Path:

@@ -4,10 +4,14 @@ import ctypes
 import multiprocessing
 import platform
 import re
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
+
+from casestudy.errors import CaseStudyError
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # of malloc.h
 
@@ -32,10 +36,27 @@ def peak_memory_mb(network: str, file: Path | None, side: int) -> float:
     Raises
     ------
     CaseStudyError
-        As `casestudy.litert.litert_denoiser` or `casestudy.models.load`.
+        As `casestudy.litert.litert_denoiser`, `casestudy.models.load` or `in_new_process`.
     """
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_denoise_once, network, file, side).result()
+    return in_new_process(_denoise_once, network, file, side)
+
+
+def in_new_process(function: Callable, *arguments: object) -> object:
+    """Return what a function returns in a process of its own, which gives back all its memory.
+
+    Raises
+    ------
+    CaseStudyError
+        If that process was killed; and what the function raises.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        try:
+            return process.submit(function, *arguments).result()
+        except BrokenProcessPool:
+            raise CaseStudyError(
+                "A process was killed, perhaps for want of memory. Close other programs and run "
+                "the same again."
+            ) from None
 
 
 def _denoise_once(network: str, file: Path | None, side: int) -> float:

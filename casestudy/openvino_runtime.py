@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from casestudy.errors import CaseStudyError
+from casestudy.experiment import open_experiment
 from casestudy.inference import MULTIPLES, Denoiser, padded
 from casestudy.litert import conversion
+from casestudy.memory import in_new_process
 from casestudy.paths import written_whole
 
 MODEL = "network.xml"  # its weights lie beside it
@@ -35,22 +37,26 @@ def openvino_file(network: str) -> Path:
     Raises
     ------
     CaseStudyError
-        If OpenVINO is not installed; as `casestudy.models.load`.
+        If OpenVINO is not installed; as `casestudy.models.load` and
+        `casestudy.memory.in_new_process`.
     """
     folder = conversion("openvino", network, "int8")
     if not folder.exists():
         _refuse_missing()
-        from casestudy import models  # these take seconds: TensorFlow
-        from casestudy.experiment import open_experiment
-        from casestudy.quantization import calibration_images, convert_for_openvino
-
         print(f"{network}: making its 8-bit file for OpenVINO, once", file=sys.stderr)
-        sample = open_experiment("sample", str(folder.parent))  # runs need a clone, this does not
-        calibration = calibration_images(sample.train)
-        with written_whole(folder) as temporary:
-            temporary.mkdir()
-            convert_for_openvino(models.load(network), calibration, temporary / MODEL)
+        in_new_process(_make_files, network, folder)  # TensorFlow keeps a gigabyte and more
     return folder / MODEL
+
+
+def _make_files(network: str, folder: Path) -> None:
+    from casestudy import models
+    from casestudy.quantization import calibration_images, convert_for_openvino
+
+    sample = open_experiment("sample", str(folder.parent))  # runs need a clone, this does not
+    calibration = calibration_images(sample.train)
+    with written_whole(folder) as temporary:
+        temporary.mkdir()
+        convert_for_openvino(models.load(network), calibration, temporary / MODEL)
 
 
 def openvino_denoiser(file: Path, network: str) -> Denoiser:

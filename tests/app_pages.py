@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.request import urlopen
 
@@ -17,14 +17,16 @@ from playwright.sync_api import Browser, Page
 RESULT = 240_000  # ms, on a machine that has other work
 
 
+OWN_COMMAND = "-c", "from casestudy.cli import main; main()", "app", "--max-megapixels=3", "--port"
+
+
 @contextmanager
-def served() -> Iterator[tuple[str, subprocess.Popen]]:
-    """Serve the web app by its own command; yield its address and its process."""
+def served(command: Sequence[str] = OWN_COMMAND) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Serve the web app by a command of Python's; yield its address and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from casestudy.cli import main; main()", "app"]
-    server = subprocess.Popen([*command, "--port", str(port), "--max-megapixels", "3"])
+    server = subprocess.Popen([sys.executable, *command, str(port)])
     address = f"http://localhost:{port}"
     try:
         while not _serves(f"{address}/_stcore/health"):

@@ -12,6 +12,7 @@ from PIL import Image, ImageCms
 from playwright.sync_api import expect
 
 from casestudy.datasets import load_pairs
+from casestudy.paths import project_root
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -67,6 +68,17 @@ def test_each_of_three_people_gets_the_own_picture(open_app):
             page.get_by_role("button", name="Download PNG").click()
         with Image.open(download.value.path()) as image:
             assert np.abs(np.asarray(image).mean(axis=(0, 1)) - colour).max() < 5
+
+
+def test_it_works_as_hosts_start_it(browser, tmp_path, monkeypatch):
+    """By Streamlit's command, with nothing made before."""
+    monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path))
+    monkeypatch.chdir(project_root())
+    command = "-m", "streamlit", "run", "casestudy/app.py", "--server.port"
+    with served(command) as (address, _), sessions(browser, address) as open_app:
+        page = open_app()
+        denoise(page)
+        assert not page.get_by_text("Deploy").count()  # nor what else is for developers
 
 
 def test_stop_stops(open_app):

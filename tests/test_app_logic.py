@@ -2,11 +2,13 @@
 
 import sys
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from casestudy import service
+from casestudy import app, service
 
 
 def denoise_page():
@@ -80,6 +82,11 @@ def test_8_bits_by_openvino_are_offered_where_it_is_installed(page, monkeypatch)
     monkeypatch.setattr("casestudy.app.find_spec", lambda name: None)
     without = page.run().selectbox[2].options
     assert without == [label for label in labels if "OpenVINO" not in label]
+
+
+def test_streamlit_takes_no_larger_uploads_than_the_service():
+    settings = tomllib.loads(Path(app.__file__).with_name(".streamlit/config.toml").read_text())
+    assert settings["server"]["maxUploadSize"] << 20 == service.MAX_BYTES
 
 
 def test_about_tells_scores_and_cards():
