@@ -154,11 +154,24 @@ def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.
     if manifest.get("start"):
         known |= seen(manifest["start"], tested, dataset)
     for data in manifest["data"].values():
-        if dataset in [data["dataset"], *data["dataset"].split(", ")]:
+        if _is_among(dataset, data["dataset"]):
             known |= tested["image"].isin(data["images"])
         elif dataset in DATASETS and _families(dataset) & _families(data["dataset"]):
             known |= tested["scene"].isin(data["scenes"])
     return known
+
+
+def seen_scenes(manifest: dict[str, object], dataset: str) -> set[str]:
+    """Return the scenes of a dataset that a network was trained on, first or later; see `seen`."""
+    scenes = seen_scenes(manifest["start"], dataset) if manifest.get("start") else set()
+    for data in manifest["data"].values():
+        if _is_among(dataset, data["dataset"]):
+            scenes |= set(data["scenes"])
+    return scenes
+
+
+def _is_among(dataset: str, datasets: str) -> bool:
+    return dataset in [datasets, *datasets.split(", ")]
 
 
 def _families(datasets: str) -> set[str]:
