@@ -1,13 +1,13 @@
 """Every way to denoise a photograph by its name: Non-Local Means, and a network's runtimes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
 
-from casestudy.inference import TILE, denoise, network_denoiser
+from casestudy.inference import TILE, denoise, full_scale, network_denoiser
 from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
-from casestudy.nlm import nlm_opencv
+from casestudy.nlm import nlm_opencv, noise_level
 
 
 def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[..., np.ndarray]:
@@ -20,8 +20,7 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     runtime : {"keras", "litert", "litert-int8", "openvino-int8"}
         In floats, or in 8-bit integers; without a meaning for nlm.
     tile : int
-        As in `casestudy.inference.denoise`. NLM always gets the whole image, whose noise level
-        it estimates.
+        As in `casestudy.inference.denoise`.
 
     Returns
     -------
@@ -34,7 +33,7 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
         If there is no such network, or its runtime is not installed.
     """
     if method == "nlm":
-        return partial(denoise, partial(nlm_opencv, strength=1.0), tile=0)
+        return partial(_denoise_by_nlm, tile=tile)
     if runtime == "keras":
         from casestudy.models import load  # it takes seconds
 
@@ -46,3 +45,14 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     else:
         denoiser = litert_denoiser(litert_file(method, RUNTIMES[runtime]), method)
     return partial(denoise, denoiser, tile=tile)
+
+
+def _denoise_by_nlm(
+    image: np.ndarray, tile: int, progress: Callable[[list], Iterable] = iter
+) -> np.ndarray:
+    # A tile may show little but texture, which would be taken for noise.
+    channels = np.atleast_3d(image)
+    colours = channels[..., : 3 if channels.shape[2] > 2 else 1]
+    level = noise_level(colours / np.float32(full_scale(image)))
+    nlm = partial(nlm_opencv, strength=1.0, level=level)
+    return denoise(nlm, image, tile, progress=progress)

@@ -43,8 +43,7 @@ def denoise(
         uint8, uint16 or float in [0, 1]; grey, grey and alpha, RGB, or RGB and alpha. Grey is
         denoised as three equal channels, whose mean is returned; alpha is passed through.
     tile : int
-        Side of a tile in pixels, a multiple of 16; 0 for the whole image at once, which methods
-        that look at all of it need (NLM estimates the noise level).
+        Side of a tile in pixels, a multiple of 16; 0 for the whole image at once.
     overlap : int, optional
         Pixels, a multiple of 16, at most half a tile. By default 64, or less for small tiles.
     progress : callable
@@ -66,7 +65,7 @@ def denoise(
     check_tiles(tile, overlap)
     levels = _as_channels(image)
     coloured = levels.shape[2] > 2
-    largest = np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else 1
+    largest = full_scale(image)
     result = levels.copy()  # with the alpha channel that is passed through
 
     def denoise_tile(rows: slice, columns: slice) -> np.ndarray:
@@ -97,6 +96,11 @@ def denoise(
             result[top:done, :, : band.shape[2]] = finished
             band = band[done - top :]
     return result.reshape(image.shape)
+
+
+def full_scale(image: np.ndarray) -> int:
+    """Return the largest value that an image can hold: 255, 65535, or 1 for floats."""
+    return np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else 1
 
 
 def network_denoiser(model: "keras.Model") -> Denoiser:

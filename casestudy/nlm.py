@@ -44,7 +44,7 @@ def noise_level(image: np.ndarray) -> float:
     return float(np.mean(np.median(np.abs(details), axis=(0, 1))) / 0.6745)
 
 
-def nlm_opencv(noisy: np.ndarray, strength: float) -> np.ndarray:
+def nlm_opencv(noisy: np.ndarray, strength: float, level: float | None = None) -> np.ndarray:
     """Denoise with OpenCV's NLM, which separates lightness from colour (CIE Lab).
 
     Parameters
@@ -52,19 +52,22 @@ def nlm_opencv(noisy: np.ndarray, strength: float) -> np.ndarray:
     noisy : ndarray, shape (N, H, W, 3), float32 in [0, 1]
         Rounded to 8 bits, the only depth that OpenCV's colour NLM takes.
     strength : float
-        Filter strength h in multiples of the estimated noise level.
+        Filter strength h in multiples of the noise level.
+    level : float, optional
+        By default each image's own, by `noise_level`.
 
     Returns
     -------
     ndarray of noisy's shape, float32 in [0, 1]
     """
-    return np.stack([_opencv(image, strength) for image in noisy])
+    levels = [noise_level(image) if level is None else level for image in noisy]
+    return np.stack([_opencv(i, strength * own) for i, own in zip(noisy, levels, strict=True)])
 
 
 def nlm_skimage(noisy: np.ndarray, strength: float) -> np.ndarray:
     """Denoise with scikit-image's NLM, which compares all three channels at once.
 
-    Parameters and return value are those of `nlm_opencv`; nothing is rounded.
+    Parameters and return value are those of `nlm_opencv`, but for a level; nothing is rounded.
     """
     return np.stack([_skimage(image, strength) for image in noisy])
 
@@ -99,8 +102,8 @@ def search_strength(
     return pd.DataFrame(rows)
 
 
-def _opencv(image: np.ndarray, strength: float) -> np.ndarray:
-    h = strength * noise_level(image) * 255
+def _opencv(image: np.ndarray, h: float) -> np.ndarray:
+    h *= 255
     levels = cv2.cvtColor(np.round(image * 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
     denoised = cv2.fastNlMeansDenoisingColored(levels, None, h, h, PATCH, WINDOW)
     return cv2.cvtColor(denoised, cv2.COLOR_BGR2RGB) / np.float32(255)

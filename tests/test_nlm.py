@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from casestudy.datasets import load_pairs
+from casestudy.denoisers import photo_denoiser
 from casestudy.metrics import psnr
 from casestudy.nlm import NLM, nlm_opencv, noise_level, search_strength
 from casestudy.patches import cut_patches
@@ -18,6 +19,15 @@ def test_the_noise_level_of_white_noise_is_its_standard_deviation(sigma):
     ramp = np.linspace(0.2, 0.8, 256)[:, None, None]
     noisy = ramp + np.random.default_rng(0).normal(0, sigma, (256, 256, 3))
     assert noise_level(noisy) == pytest.approx(sigma, rel=0.05)
+
+
+def test_a_photograph_in_tiles_is_what_it_is_at_once(patches):
+    """The noise is estimated on all of it, and an overlap holds the window that is searched."""
+    noisy = np.round(np.hstack(patches.noisy(np.arange(5))) * 255).astype(np.uint8)
+    at_once = (nlm_opencv(noisy[None] / np.float32(255), 1.0)[0] * 255).round()
+    for image, result in ((noisy, at_once), (noisy / np.float32(255), at_once / 255)):
+        denoised = photo_denoiser("nlm", "", tile=128)(image)
+        assert denoised == pytest.approx(result, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", NLM)
