@@ -16,6 +16,7 @@ UNKNOWN = -1.0  # in a noise level map: nobody knows how strong the noise is
 NOISELESS_SHARE = 1 / 8
 
 JPEG_BLOCK = 16  # px, with colour at half the resolution
+USUAL_QUALITY = 75  # of JPEG files, where programs are not told: libjpeg's, Pillow's, MATLAB's
 
 
 class PatchBatches(keras.utils.PyDataset):
@@ -44,8 +45,12 @@ class PatchBatches(keras.utils.PyDataset):
     recompressed_share : float
         Share of the other patches that are compressed to JPEG once more, as photographs are
         when they are passed on: noise is then smoother, and has less colour. Noisy and clean
-        image are compressed alike, at a quality uniform in 60 to 100, because what the
-        compression takes is not noise.
+        image are compressed alike, because what the compression takes is not noise; half of them
+        at a quality of `USUAL_QUALITY`, the others at one uniform in 60 to 100.
+    exposure_matched : bool
+        Shift the other patches' clean colours to the mean of the noisy ones. Two shots of a scene
+        differ in exposure where lamps flicker, by up to five of 255 levels in PolyU. That can
+        not be seen in the noisy one, so a network would only learn it of each scene by heart.
     level_maps : bool
         Give CBDNet's noise level map as a second target. It is known for captures of `sample`
         and of `simulated_share`, and `UNKNOWN` for others.
@@ -67,6 +72,7 @@ class PatchBatches(keras.utils.PyDataset):
         simulated_share: float = 0.0,
         simulated_from: Patches | None = None,
         recompressed_share: float = 0.0,
+        exposure_matched: bool = False,
         level_maps: bool = False,
         seed: int = 0,
     ):
@@ -75,7 +81,8 @@ class PatchBatches(keras.utils.PyDataset):
         self.crop_size = min(crop_size or patches.size, patches.size)
         self.training, self.seed = training, seed
         self.simulated_share, self.simulated_from = simulated_share, simulated_from
-        self.recompressed_share, self.level_maps = recompressed_share, level_maps
+        self.recompressed_share, self.exposure_matched = recompressed_share, exposure_matched
+        self.level_maps = level_maps
         whole = len(patches) // self.batch_size
         self.batches_per_epoch = whole if training else -(-len(patches) // self.batch_size)
         self._choose(0, range(self.batches_per_epoch))
@@ -131,15 +138,24 @@ class PatchBatches(keras.utils.PyDataset):
         self, patch: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, noise.Camera | None, float]:
         if rng.random() >= self.recompressed_share:
-            return *self._crop(self.patches, patch, self.crop_size, rng), *self._camera(patch)
+            noisy, clean = self._crop(self.patches, patch, self.crop_size, rng)
+            return noisy, self._matched(clean, patch), *self._camera(patch)
         # A photograph may have been cut anywhere, so JPEG's blocks may begin anywhere.
         side = min(self.crop_size + JPEG_BLOCK, self.patches.size)
         noisy, clean = self._crop(self.patches, patch, side, rng)
-        quality = int(rng.integers(60, 101))
+        quality = USUAL_QUALITY if rng.random() < 0.5 else int(rng.integers(60, 101))
         noisy, clean = noise.jpeg(noisy, quality), noise.jpeg(clean, quality)
         top, left = rng.integers(side - self.crop_size + 1, size=2)
         part = slice(top, top + self.crop_size), slice(left, left + self.crop_size)
-        return noisy[part], clean[part], None, 0
+        return noisy[part], self._matched(clean[part], patch), None, 0
+
+    def _matched(self, clean: np.ndarray, patch: int) -> np.ndarray:
+        if not self.exposure_matched:
+            return clean
+        # Of the whole patch, in whose mean there is no noise left.
+        whole = self.patches.crop(patch, 0, 0, self.patches.size)
+        noisy_mean, clean_mean = (image.mean(axis=(0, 1)) for image in whole)
+        return np.clip(clean + (noisy_mean - clean_mean), 0, 255).astype(np.float32)
 
     def _simulated(
         self, patch: int, rng: np.random.Generator

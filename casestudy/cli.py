@@ -112,6 +112,10 @@ def train(
     recompressed_share: Annotated[
         float, typer.Option(help="Share of the others that are compressed to JPEG once more.")
     ] = 0.0,
+    exposure_matched: Annotated[
+        bool,
+        typer.Option(help="Shift each clean patch of real noise to its noisy one's mean colour."),
+    ] = False,
     filters: Annotated[int, typer.Option(help="Width; 0: the published one.")] = 0,
     bfloat16: Annotated[
         bool, typer.Option(help="Compute in bfloat16; weights stay float32.")
@@ -163,6 +167,7 @@ def train(
         "clip_norm": clip_norm,
         "simulated_share": simulated_share,
         "recompressed_share": recompressed_share,
+        "exposure_matched": exposure_matched,
         "bfloat16": bfloat16,
         "max_minutes": max_minutes,
         "checkpoint_steps": checkpoint_steps,

@@ -67,6 +67,7 @@ class Parameters(BaseModel):
     clip_norm: float = Field(0.0, ge=0, allow_inf_nan=False)
     simulated_share: float = Field(0.0, ge=0, le=1)
     recompressed_share: float = Field(0.0, ge=0, le=1)
+    exposure_matched: bool = False
     max_minutes: float = Field(0.0, ge=0, allow_inf_nan=False)
     checkpoint_steps: int = Field(200, ge=1)
 

@@ -23,6 +23,7 @@ _SHARED = {
     "warmup_steps": 100,
     "simulated_share": 0.25,
     "recompressed_share": 0.75,
+    "exposure_matched": True,
     "bfloat16": False,
 }
 

@@ -91,6 +91,7 @@ def train(
     simulated_share: float = 0.0,
     simulated_from: Patches | None = None,
     recompressed_share: float = 0.0,
+    exposure_matched: bool = False,
     max_minutes: float = 0.0,
     seed: int = 0,
     checkpoint_steps: int = 200,
@@ -132,9 +133,10 @@ def train(
         Steps in which the rate of "cosine" rises from zero.
     clip_norm : float
         Largest norm of all gradients together; 0 for no limit.
-    simulated_share, simulated_from, recompressed_share
-        Share of patches under simulated noise, where their clean images come from, and share of
-        the others that are compressed again; see `casestudy.batches.PatchBatches`.
+    simulated_share, simulated_from, recompressed_share, exposure_matched
+        Share of patches under simulated noise, where their clean images come from, share of the
+        others that are compressed again, and whether the exposure of clean ones is made the noisy
+        one's; see `casestudy.batches.PatchBatches`.
     max_minutes : float
         Time to train, validation included; 0 for no limit. The training ends when it is over,
         and "cosine" falls to zero by then. What is left of the last epoch is not trained. A
@@ -175,6 +177,7 @@ def train(
         "clip_norm": clip_norm,
         "simulated_share": simulated_share,
         "recompressed_share": recompressed_share,
+        "exposure_matched": exposure_matched,
         "max_minutes": max_minutes,
         "seed": seed,
         "checkpoint_steps": checkpoint_steps,
@@ -295,6 +298,7 @@ class Training:
             training=True,
             simulated_share=settings["simulated_share"],
             recompressed_share=settings["recompressed_share"],
+            exposure_matched=settings["exposure_matched"],
             simulated_from=self.data.get("simulated"),
             level_maps=whole_loss,
             seed=settings["seed"],

@@ -168,6 +168,27 @@ def test_patches_that_are_compressed_again_lose_fine_colour_in_both_images(patch
         assert np.mean(again) == pytest.approx(share, abs=0.06)
 
 
+def test_clean_patches_get_the_exposure_of_the_noisy_ones(tmp_path):
+    """A lamp that flickers: 9 levels darker in the noisy shot, and redder by 4."""
+    rng = np.random.default_rng(0)
+    clean = np.full((64, 64, 3), 120) + np.linspace(-20, 20, 64)[:, None, None]
+    noisy = clean + rng.normal(0, 3, clean.shape) + [-5, -9, -9]
+    for part, image in (("noisy", noisy), ("clean", clean)):
+        (tmp_path / part).mkdir()
+        Image.fromarray(image.round().astype(np.uint8)).save(tmp_path / part / "a.png")
+    name = f"folder:{tmp_path}"
+    patches = cut_patches(name, load_pairs(name), size=64)
+    for share in (0.0, 1.0):
+        for matched, expected in ((False, [-5, -9, -9]), (True, [0, 0, 0])):
+            batches = PatchBatches(
+                patches, 1, training=True, recompressed_share=share, exposure_matched=matched
+            )
+            noisy, clean = batches[0]
+            difference = 255 * (noisy - clean).mean(axis=(0, 1, 2))
+            assert difference == pytest.approx(expected, abs=1)  # JPEG rounds colours
+            assert (noisy - clean).std(axis=(0, 1, 2)) * 255 == pytest.approx([3] * 3, abs=1.5)
+
+
 def test_level_maps_are_unknown_for_real_noise_and_known_for_simulated(patches):
     batches = PatchBatches(patches, batch_size=4, crop_size=16, level_maps=True)
     assert (batches[0][1]["noise_level_map"] == UNKNOWN).all()
