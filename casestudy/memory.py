@@ -1,6 +1,7 @@
 """How much memory denoising takes, and what becomes of memory that was freed."""
 
 import ctypes
+import gc
 import multiprocessing
 import platform
 import re
@@ -103,6 +104,17 @@ def give_back_large_blocks() -> None:
     Other C libraries are left alone.
     """
     _set_glibc({_M_MMAP_THRESHOLD: 1 << 20})
+
+
+def give_back_freed_memory() -> None:
+    """Let the system have what this process does not need any more.
+
+    Sessions of Streamlit refer to themselves, so Python finds them only when it looks for such;
+    and glibc keeps the pages between what lives on. Other C libraries are left alone.
+    """
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _set_glibc(options: dict[int, int]) -> None:

@@ -16,12 +16,13 @@ import numpy as np
 from casestudy.denoisers import photo_denoiser
 from casestudy.errors import CaseStudyError
 from casestudy.images import Photo, as_8_bits, decode_photo, encode_photo
-from casestudy.memory import give_back_large_blocks
+from casestudy.memory import give_back_freed_memory, give_back_large_blocks
 
 MAX_MEGAPIXELS = "CASESTUDY_MAX_MEGAPIXELS"  # environment variable that `casestudy app` sets
 MAX_BYTES = 100 << 20
 MAX_WAITING = 16
 MAX_SECONDS = 600  # of one photograph
+IDLE_SECONDS = 30  # then there is time to tidy up
 ABANDONED_SECONDS = 90  # browsers wake pages in the background once a minute
 
 denoiser = cache(photo_denoiser)  # each is loaded once per process
@@ -184,7 +185,8 @@ class Line:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
+                while not self._changed.wait_for(lambda: self._waiting, IDLE_SECONDS):
+                    give_back_freed_memory()
                 job = self._waiting.popleft()
                 self._working = True
             try:

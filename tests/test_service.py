@@ -1,16 +1,19 @@
 """The web app's work without its pages: limits, the line, stopping, downloads."""
 
+import gc
 import io
 import struct
 import subprocess
 import sys
 import time
+import weakref
 import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from casestudy import service
 from casestudy.errors import CaseStudyError
 from casestudy.images import Photo, decode_photo
 from casestudy.service import Job, Line, blend, encode, open_photo, residual, shown_name
@@ -91,7 +94,6 @@ def test_everybody_gets_their_own_picture_and_sees_their_place():
 def test_stop_ends_the_work_after_a_tile(monkeypatch):
     from functools import partial
 
-    from casestudy import service
     from casestudy.inference import denoise
 
     tiles = []
@@ -153,3 +155,23 @@ print((resident() - before) / 1024)
 def test_forgotten_photographs_leave_no_holes_in_memory():
     output = subprocess.run([sys.executable, "-c", FORGET], capture_output=True, text=True)
     assert float(output.stdout) < 20  # MiB; 124 were taken
+
+
+def test_who_has_nothing_to_do_tidies_up(monkeypatch):
+    """Sessions refer to themselves, which only Python's collector finds; here it is off."""
+    monkeypatch.setattr(service, "IDLE_SECONDS", 0.05)
+    gc.disable()
+    try:
+        session = Photo(np.zeros((2, 2, 3), np.uint8))
+        cycle = [session]
+        cycle.append(cycle)
+        forgotten = weakref.ref(session)
+        del session, cycle
+        assert forgotten() is not None
+        Line()
+        until = time.monotonic() + 10
+        while forgotten() is not None and time.monotonic() < until:
+            time.sleep(0.05)
+        assert forgotten() is None
+    finally:
+        gc.enable()
