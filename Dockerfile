@@ -6,7 +6,8 @@ WORKDIR /casestudy
 COPY . .
 RUN pip install --no-cache-dir '.[app]'
 USER app
-# The 8-bit network is made here, once, instead of at every start.
-RUN python -c "from casestudy.litert import litert_file; litert_file('ridnet', 'int8')"
+# The 8-bit networks are made here, once, instead of at every start.
+RUN python -c "from casestudy import litert, released; \
+    [litert.litert_file(network, 'int8') for network in released.NETWORKS]"
 EXPOSE 8501
 CMD ["casestudy", "app"]

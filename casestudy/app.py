@@ -160,6 +160,8 @@ def progress() -> None:
     before = line().place(job)
     if before:
         text = f"Waiting: {before} before you"
+    elif job.state == "preparing":
+        text = "Preparing the network; that takes a while only once"
     elif job.seconds_left is None:
         text = "Working"
     else:

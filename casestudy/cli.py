@@ -98,7 +98,7 @@ def train(
     crop_size: Annotated[
         int, typer.Option(help="Side of random squares of the patches, in pixels; 0: whole.")
     ] = 64,
-    loss: Annotated[str, typer.Option(help="mse, mae, or cbdnet for its paper's loss.")] = "mse",
+    loss: Annotated[str, typer.Option(help="mse, mae; cbdnet, cbdnet-mae: its own.")] = "mse",
     optimizer: Annotated[
         str, typer.Option(help="adam, or muon, which needs fewer steps.")
     ] = "adam",
@@ -114,7 +114,7 @@ def train(
     ] = 0.0,
     exposure_matched: Annotated[
         bool,
-        typer.Option(help="Shift each clean patch of real noise to its noisy one's mean colour."),
+        typer.Option(help="Shift clean patches to their noisy one's mean; not the simulated."),
     ] = False,
     filters: Annotated[int, typer.Option(help="Width; 0: the published one.")] = 0,
     bfloat16: Annotated[
@@ -426,12 +426,13 @@ def web_app(
     try:
         from streamlit.web import cli as streamlit
     except ImportError:
-        raise CaseStudyError("The web app needs Streamlit: pip install 'casestudy[app]'") from None
+        raise CaseStudyError("The web app needs Streamlit: pip install '.[app]'") from None
 
-    from casestudy import service
+    from casestudy import released, service
     from casestudy.litert import litert_file
 
-    litert_file("ridnet", "int8")  # before anybody waits for it
+    for network in released.NETWORKS:
+        litert_file(network, "int8")  # before anybody waits for it
     os.environ[service.MAX_MEGAPIXELS] = str(max_megapixels)
     page = Path(service.__file__).with_name("app.py")
     streamlit.main(["run", str(page), f"--server.port={port}"])

@@ -20,7 +20,8 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     runtime : {"keras", "litert", "litert-int8", "openvino-int8"}
         In floats, or in 8-bit integers; without a meaning for nlm.
     tile : int
-        As in `casestudy.inference.denoise`.
+        As in `casestudy.inference.denoise`; for nlm at least 128, so that tiles share all that
+        it looks at.
 
     Returns
     -------
@@ -55,4 +56,4 @@ def _denoise_by_nlm(
     colours = channels[..., : 3 if channels.shape[2] > 2 else 1]
     level = noise_level(colours / np.float32(full_scale(image)))
     nlm = partial(nlm_opencv, strength=1.0, level=level)
-    return denoise(nlm, image, tile, progress=progress)
+    return denoise(nlm, image, tile and max(tile, 128), progress=progress)

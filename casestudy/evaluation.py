@@ -70,10 +70,11 @@ def evaluate_network(
         )
     if len(unseen) < len(pairs):
         print(f"{len(pairs) - len(unseen)} pairs are left out: {model.name} was trained on them.")
-    if siblings := sum(pair.scene in seen_scenes(manifest, dataset) for pair in unseen):
+    scenes = seen_scenes(manifest, dataset)
+    if siblings := sum(pair.scene in scenes for pair in unseen):
         print(
-            f"{siblings} of {len(unseen)} pairs show scenes of which {model.name} was trained on "
-            "other pairs, as after a split by image; that flatters it."
+            f"{siblings} of {len(unseen)} pairs show scenes of which other pairs were in "
+            f"{model.name}'s training, as after a split by image; that flatters it."
         )
     return evaluate(network_denoiser(model), unseen, rounded=dataset not in KEPT_FLOAT)
 

@@ -45,18 +45,22 @@ def peak_memory_mb(network: str, file: Path | None, side: int) -> float:
 def in_new_process(function: Callable, *arguments: object) -> object:
     """Return what a function returns in a process of its own, which gives back all its memory.
 
+    As with all of Python's processes, a script that calls this needs to do so below
+    `if __name__ == "__main__":`, since the process imports that script.
+
     Raises
     ------
     CaseStudyError
-        If that process was killed; and what the function raises.
+        If that process was killed, or could not import the script; and what the function raises.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         try:
             return process.submit(function, *arguments).result()
         except BrokenProcessPool:
             raise CaseStudyError(
-                "A process was killed, perhaps for want of memory. Close other programs and run "
-                "the same again."
+                "A process ended too early. If it was killed for want of memory, close other "
+                "programs and run the same again; if a script of yours started it, put the call "
+                'below `if __name__ == "__main__":`.'
             ) from None
 
 

@@ -36,7 +36,8 @@ def hash_file(path: Path) -> str:
 def hash_code() -> str:
     """Return a hash of the package's files, less reports and web app: they compute no result."""
     package = Path(casestudy.__file__).parent
-    shown = {package / name for name in ("reporting", "app.py", "service.py")}
+    web_app = ("app.py", "service.py", ".streamlit", "requirements.txt")
+    shown = {package / name for name in ("reporting", *web_app)}
     return _hash_tree(
         package, (p for p in package.rglob("*") if shown.isdisjoint((p, *p.parents)))
     )

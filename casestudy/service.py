@@ -64,7 +64,8 @@ class Job:
     ----------
     photo, denoised : Photo
         Before, and after; None until it is done.
-    state : {"waiting", "working", "done", "stopped", "failed"}
+    state : {"waiting", "preparing", "working", "done", "stopped", "failed"}
+        Preparing is loading the network, and making its file if there is none yet.
     share : float
         Of the tiles that are done, in [0, 1].
     seconds : float
@@ -112,10 +113,10 @@ class Job:
         if self.unwanted:
             self.state = "stopped"
             return
-        self.state, self._began = "working", time.monotonic()
+        self.state = "preparing"
         try:
             work = denoiser(self.network, self.runtime)
-            self._began = time.monotonic()  # loading a model is not its work
+            self.state, self._began = "working", time.monotonic()
             pixels = work(self.photo.pixels, progress=self._tiles)
             self.denoised = replace(self.photo, pixels=pixels)
             self.share, self.state = 1.0, "done"
@@ -134,18 +135,16 @@ class Job:
     def _tiles(self, tiles: list) -> Iterator:
         for done, tile in enumerate(tiles):
             self.share = done / len(tiles)
-            self._refuse_going_on()
+            if self.unwanted:
+                raise Stopped
+            if self.seconds > MAX_SECONDS:
+                raise CaseStudyError(
+                    f"This took more than {MAX_SECONDS // 60} minutes. Use a smaller photo, or a "
+                    "faster network."
+                )
             yield tile
-        self._refuse_going_on()
-
-    def _refuse_going_on(self) -> None:
         if self.unwanted:
             raise Stopped
-        if self.seconds > MAX_SECONDS:
-            raise CaseStudyError(
-                f"This took more than {MAX_SECONDS // 60} minutes. Use a smaller photo, or a "
-                "faster network."
-            )
 
 
 class Line:
@@ -180,7 +179,9 @@ class Line:
             return self._waiting.index(job) + self._working if job in self._waiting else 0
 
     def _forget_unwanted(self) -> None:
-        self._waiting = deque(job for job in self._waiting if not job.unwanted)
+        for job in [job for job in self._waiting if job.unwanted]:
+            job.stop()
+            self._waiting.remove(job)
 
     def _work(self) -> None:
         while True:

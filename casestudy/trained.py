@@ -57,7 +57,10 @@ def read_manifest(model: keras.Model, folder: Path) -> dict[str, object]:
         raise CaseStudyError(
             f"{folder} holds no finished training of {model.name}. Train it there first."
         )
-    return json.loads(file.read_text())
+    manifest = json.loads(file.read_text())
+    # Trainings from before there was this setting went without.
+    manifest["identity"] = {"exposure_matched": False} | manifest["identity"]
+    return manifest
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_it_works_as_hosts_start_it(browser, tmp_path, monkeypatch):
     """By Streamlit's command, with nothing made before."""
     monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path))
     monkeypatch.chdir(project_root())
-    command = "-m", "streamlit", "run", "casestudy/app.py", "--server.port"
+    command = "-P", "-m", "streamlit", "run", "casestudy/app.py", "--server.port"
     with served(command) as (address, _), sessions(browser, address) as open_app:
         page = open_app()
         denoise(page)

@@ -85,7 +85,7 @@ def test_8_bits_by_openvino_are_offered_where_it_is_installed(page, monkeypatch)
 
 
 def test_streamlit_takes_no_larger_uploads_than_the_service():
-    settings = tomllib.loads(Path(app.__file__).with_name(".streamlit/config.toml").read_text())
+    settings = tomllib.loads((Path(app.__file__).parent / ".streamlit/config.toml").read_text())
     assert settings["server"]["maxUploadSize"] << 20 == service.MAX_BYTES
 
 

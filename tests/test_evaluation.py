@@ -82,7 +82,7 @@ def test_images_that_a_network_was_trained_on_are_left_out(pair_folder, capsys):
     assert "7 pairs are left out" in told and "flatters" not in told
     data["scenes"] = images[:8]
     evaluate_network(model, manifest, name)
-    assert "1 of 3 pairs show scenes of which autoencoder was trained" in capsys.readouterr().out
+    assert "1 of 3 pairs show scenes of which other pairs were in" in capsys.readouterr().out
     data["images"] = images
     with pytest.raises(CaseStudyError, match="all 10 pairs"):
         evaluate_network(model, manifest, name)

@@ -26,8 +26,9 @@ def test_a_photograph_in_tiles_is_what_it_is_at_once(patches):
     noisy = np.round(np.hstack(patches.noisy(np.arange(5))) * 255).astype(np.uint8)
     at_once = (nlm_opencv(noisy[None] / np.float32(255), 1.0)[0] * 255).round()
     for image, result in ((noisy, at_once), (noisy / np.float32(255), at_once / 255)):
-        denoised = photo_denoiser("nlm", "", tile=128)(image)
-        assert denoised == pytest.approx(result, abs=1e-6)
+        for tile in (16, 128):
+            denoised = photo_denoiser("nlm", "", tile)(image)
+            assert denoised == pytest.approx(result, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", NLM)

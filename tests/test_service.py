@@ -91,6 +91,20 @@ def test_everybody_gets_their_own_picture_and_sees_their_place():
     assert line.place(jobs[2]) == 0
 
 
+def test_who_was_away_too_long_is_told_and_not_kept_waiting(monkeypatch):
+    """The owner of the second photo looks again when it is out of the line already."""
+    monkeypatch.setattr(service, "denoiser", lambda *_: lambda pixels, progress: time.sleep(1))
+    line, photo = Line(), Photo(np.zeros((8, 8, 3), np.uint8))
+    first, second = (Job(photo, "nlm", "") for _ in range(2))
+    for job in (first, second):
+        line.join(job)
+    monkeypatch.setattr(service, "ABANDONED_SECONDS", 0)
+    assert line.place(first) == 0
+    monkeypatch.undo()
+    second.look()
+    assert second.state == "stopped"
+
+
 def test_stop_ends_the_work_after_a_tile(monkeypatch):
     from functools import partial
 
