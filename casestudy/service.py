@@ -123,6 +123,9 @@ class Job:
         except Stopped:
             self.state = "stopped"
         except CaseStudyError as error:
+            if self.state == "preparing":  # it tells of the server, which is nobody's business
+                traceback.print_exc()
+                error = "This network could not be made ready on this server. Choose another one."
             self.state, self.error = "failed", str(error)
         except MemoryError:
             self.state, self.error = "failed", "This photo needs more memory than is free."

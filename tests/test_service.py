@@ -105,6 +105,17 @@ def test_who_was_away_too_long_is_told_and_not_kept_waiting(monkeypatch):
     assert second.state == "stopped"
 
 
+def test_what_is_wrong_with_the_server_is_not_told(monkeypatch):
+    def damaged(*_):
+        raise CaseStudyError("/srv/models/ridnet.safetensors is missing")
+
+    monkeypatch.setattr(service, "denoiser", damaged)
+    job = Job(Photo(np.zeros((8, 8, 3), np.uint8)), "ridnet", "keras")
+    Line().join(job)
+    assert finish(job) == "failed"
+    assert job.error.startswith("This network could not be made ready") and "/" not in job.error
+
+
 def test_stop_ends_the_work_after_a_tile(monkeypatch):
     from functools import partial
 
