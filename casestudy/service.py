@@ -125,8 +125,10 @@ class Job:
         except CaseStudyError as error:
             if self.state == "preparing":  # it tells of the server, which is nobody's business
                 traceback.print_exc()
-                error = "This network could not be made ready on this server. Choose another one."
-            self.state, self.error = "failed", str(error)
+                self.error = "This network could not be made ready here. Choose another one."
+            else:
+                self.error = str(error)
+            self.state = "failed"
         except MemoryError:
             self.state, self.error = "failed", "This photo needs more memory than is free."
         except Exception:

@@ -113,7 +113,9 @@ def test_what_is_wrong_with_the_server_is_not_told(monkeypatch):
     job = Job(Photo(np.zeros((8, 8, 3), np.uint8)), "ridnet", "keras")
     Line().join(job)
     assert finish(job) == "failed"
-    assert job.error.startswith("This network could not be made ready") and "/" not in job.error
+    assert (
+        job.error.startswith("This network could not be made ready here") and "/" not in job.error
+    )
 
 
 def test_stop_ends_the_work_after_a_tile(monkeypatch):
