@@ -7,7 +7,7 @@ import numpy as np
 
 from casestudy.inference import TILE, denoise, full_scale, network_denoiser
 from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
-from casestudy.nlm import nlm_opencv, noise_level
+from casestudy.nlm import PATCH, WINDOW, nlm_opencv, noise_level
 
 
 def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[..., np.ndarray]:
@@ -56,4 +56,6 @@ def _denoise_by_nlm(
     colours = channels[..., : 3 if channels.shape[2] > 2 else 1]
     level = noise_level(colours / np.float32(full_scale(image)))
     nlm = partial(nlm_opencv, strength=1.0, level=level)
-    return denoise(nlm, image, tile and max(tile, 128), progress=progress)
+    reach = PATCH // 2 + WINDOW // 2
+    overlap = -(-4 * reach // 16) * 16  # of which the outer quarter is not used
+    return denoise(nlm, image, tile and max(tile, 2 * overlap), overlap, progress)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # LiteRT needs no Keras, which takes seconds and hundreds of 
 
 # Side of a tile and the part that it shares with its neighbour, in pixels. Both are multiples of
 # 16, so that networks that halve the image see the same pixels together as in the whole image.
-TILE, OVERLAP = 512, 64
+TILE, OVERLAP = 512, 48
 
 # By which a network needs height and width to divide.
 MULTIPLES = {"autoencoder": 8, "cbdnet": 4, "pridnet": 16, "pridnet-half": 16, "ridnet": 1}
@@ -45,7 +45,7 @@ def denoise(
     tile : int
         Side of a tile in pixels, a multiple of 16; 0 for the whole image at once.
     overlap : int, optional
-        Pixels, a multiple of 16, at most half a tile. By default 64, or less for small tiles.
+        Pixels, a multiple of 16, at most half a tile. By default 48, or less for small tiles.
     progress : callable
         Wraps the list of tiles while they are worked on, such as `tqdm.tqdm`.
 
@@ -78,18 +78,21 @@ def denoise(
     height, width = levels.shape[:2]
     rows, columns = (_tiles(side, tile or side, overlap) for side in (height, width))
     weights = [_fade(spans, overlap) for spans in (rows, columns)]
-    tiles = [(row, column) for row in range(len(rows)) for column in range(len(columns))]
+    tiles = [(row, step) for row in range(len(rows)) for step in range(len(columns))]
     band = None  # the rows of a tile, or what is known of the next ones
-    for row, column in progress(tiles):
+    for row, step in progress(tiles):
         top, bottom = rows[row]
-        if column == 0:
+        # To and fro: the rightmost tiles are smaller, and to change the shape costs LiteRT a
+        # third of the time of a tile.
+        column = len(columns) - 1 - step if row % 2 else step
+        if step == 0:
             above, band = band, np.zeros((bottom - top, width, 3 if coloured else 1), np.float32)
             if above is not None:
                 band[: len(above)] = above
         left, right = columns[column]
         fading = np.multiply.outer(weights[0][row], weights[1][column])[..., None]
         band[:, left:right] += fading * denoise_tile(slice(top, bottom), slice(left, right))
-        if column == len(columns) - 1:
+        if step == len(columns) - 1:
             done = rows[row + 1][0] if row + 1 < len(rows) else height
             finished = np.clip(band[: done - top], 0, 1) * largest
             finished = finished if largest == 1 else np.round(finished)

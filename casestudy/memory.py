@@ -2,17 +2,30 @@
 
 import ctypes
 import gc
-import multiprocessing
+import pickle
 import platform
 import re
+import subprocess
+import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
 
 from casestudy.errors import CaseStudyError
+
+_NEW_PROCESS = """
+import os, pickle, sys
+answer = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)  # what libraries print is no part of it
+from casestudy.errors import CaseStudyError
+function, arguments = pickle.load(sys.stdin.buffer)
+try:
+    result = function(*arguments), None
+except CaseStudyError as error:
+    result = None, error
+pickle.dump(result, answer)
+"""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # of malloc.h
 
@@ -45,23 +58,28 @@ def peak_memory_mb(network: str, file: Path | None, side: int) -> float:
 def in_new_process(function: Callable, *arguments: object) -> object:
     """Return what a function returns in a process of its own, which gives back all its memory.
 
-    As with all of Python's processes, a script that calls this needs to do so below
-    `if __name__ == "__main__":`, since the process imports that script.
+    Unlike multiprocessing's, it does not import the script that asks for it, which then needs
+    no `if __name__ == "__main__":`.
 
     Raises
     ------
     CaseStudyError
-        If that process was killed, or could not import the script; and what the function raises.
+        If the function raises one, or the process fails or is killed.
     """
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        try:
-            return process.submit(function, *arguments).result()
-        except BrokenProcessPool:
-            raise CaseStudyError(
-                "A process ended too early. If it was killed for want of memory, close other "
-                "programs and run the same again; if a script of yours started it, put the call "
-                'below `if __name__ == "__main__":`.'
-            ) from None
+    process = subprocess.run(
+        [sys.executable, "-c", _NEW_PROCESS],
+        input=pickle.dumps((function, arguments)),
+        stdout=subprocess.PIPE,
+    )
+    if process.returncode:
+        raise CaseStudyError(
+            f"A process of this one failed (exit code {process.returncode}). If it was killed for "
+            "want of memory, close other programs and run the same again."
+        )
+    result, error = pickle.loads(process.stdout)
+    if error:
+        raise error
+    return result
 
 
 def _denoise_once(network: str, file: Path | None, side: int) -> float:
