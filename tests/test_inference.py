@@ -7,7 +7,7 @@ from scipy.ndimage import uniform_filter
 from casestudy import models
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
-from casestudy.inference import denoise, network_denoiser
+from casestudy.inference import OVERLAP, denoise, network_denoiser
 from casestudy.metrics import psnr
 
 SIZES = [(1, 1), (1, 97), (200, 31), (64, 64), (65, 63), (96, 100), (150, 130), (129, 257)]
@@ -103,9 +103,9 @@ def test_tiles_of_released_networks_leave_no_seams(name):
     noisy, clean = (image[:320, :384] / np.float32(255) for image in pair.load())
     whole, tiled = denoise(network, noisy, tile=0), denoise(network, noisy, tile=192)
     assert abs(psnr(clean, tiled) - psnr(clean, whole)) < 0.02
-    shared = np.zeros(noisy.shape[:2], bool)  # by tiles that begin every 128 pixels
-    for start in (128, 256):
-        shared[start : start + 64] = shared[:, start : start + 64] = True
+    shared = np.zeros(noisy.shape[:2], bool)  # by tiles that begin every 144 pixels
+    for start in (144, 288):
+        shared[start : start + OVERLAP] = shared[:, start : start + OVERLAP] = True
     growth = [
         np.abs(tiled - clean)[part].mean() / np.abs(whole - clean)[part].mean()
         for part in (shared, ~shared)
