@@ -10,7 +10,6 @@ from ai_edge_litert.interpreter import Interpreter
 
 from casestudy import provenance, released
 from casestudy.errors import CaseStudyError
-from casestudy.experiment import open_experiment
 from casestudy.inference import MULTIPLES, Denoiser, padded
 from casestudy.memory import in_new_process
 from casestudy.paths import cache_root, written_whole
@@ -45,6 +44,7 @@ def litert_file(network: str, kind: str) -> Path:
 
 def _make_file(network: str, kind: str, path: Path) -> None:
     from casestudy import models
+    from casestudy.experiment import open_experiment
     from casestudy.quantization import calibration_images, convert
 
     sample = open_experiment("sample", str(path.parent))  # runs need a clone, this does not

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from casestudy.errors import CaseStudyError
-from casestudy.experiment import open_experiment
 from casestudy.inference import MULTIPLES, Denoiser, padded
 from casestudy.litert import conversion
 from casestudy.memory import in_new_process
@@ -50,6 +49,7 @@ def openvino_file(network: str) -> Path:
 
 def _make_files(network: str, folder: Path) -> None:
     from casestudy import models
+    from casestudy.experiment import open_experiment
     from casestudy.quantization import calibration_images, convert_for_openvino
 
     sample = open_experiment("sample", str(folder.parent))  # runs need a clone, this does not

@@ -25,6 +25,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -62,6 +63,7 @@ def convert(
     kind: str,
     calibration: Iterable[np.ndarray] = (),
     floats: Sequence[str] | None = None,
+    in_floats: bytes | None = None,
 ) -> bytes:
     """Return a network as the content of a LiteRT file.
 
@@ -77,6 +79,8 @@ def convert(
         Blocks of the network (`casestudy.models.inspection.block_of`) that "int8" leaves in
         floats, such as those that suffer most by `sensitivity`. By default those in
         `SENSITIVE`.
+    in_floats : bytes, optional
+        The network as "float32", which others are made from, if that was made before.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def convert(
         )
     if kind == "float16":
         return _in_floats(model, half=True)
-    in_floats = _in_floats(model)
+    in_floats = in_floats or _in_floats(model)
     if kind == "float32":
         return in_floats
     if kind == "dynamic-int8":
@@ -110,11 +114,12 @@ def write(
     kind: str,
     folder: Path,
     calibration: Iterable[np.ndarray] = (),
+    in_floats: bytes | None = None,
 ) -> Path:
     """Write what `convert` returns as `<network>-<kind>.tflite` into a folder."""
     file = folder / f"{model.name}-{kind}.tflite"
     with written_whole(file) as temporary:
-        temporary.write_bytes(convert(model, kind, calibration))
+        temporary.write_bytes(convert(model, kind, calibration, in_floats=in_floats))
     return file
 
 
@@ -143,8 +148,10 @@ def write_variants(
     dict of str to Path or None
         Files by the names of variants; the first one is "Keras", without a file.
     """
-    files = {f"LiteRT {kind}": write(model, kind, folder, calibration) for kind in KINDS}
-    return {"Keras": None} | files
+    in_floats = convert(model, "float32")
+    return {"Keras": None} | {
+        f"LiteRT {kind}": write(model, kind, folder, calibration, in_floats) for kind in KINDS
+    }
 
 
 def measure_variants(
@@ -173,13 +180,16 @@ def measure_variants(
     for name, file in files.items():
         denoiser = litert_denoiser(file, model.name) if file else network_denoiser(model)
         scores[name], denoised[name] = score(name, denoiser, patches, batch_size=1)
+    # Two at a time: a process does little but load libraries, on one core.
+    with ThreadPoolExecutor(2) as pool:
+        peaks = pool.map(lambda file: peak_memory_mb(model.name, file, TILE), files.values())
     table = pd.DataFrame(
         {
             "size_mb": {name: _megabytes(model, file) for name, file in files.items()},
             "psnr_db": {name: table["psnr_db"].mean() for name, table in scores.items()},
             "ssim": {name: table["ssim"].mean() for name, table in scores.items()},
             "seconds_per_megapixel": seconds_per_megapixel(scores),
-            "peak_mb": {n: peak_memory_mb(model.name, f, TILE) for n, f in files.items()},
+            "peak_mb": dict(zip(files, peaks, strict=True)),
         }
     ).loc[list(files)]
     first = table.iloc[0]
