@@ -38,8 +38,8 @@ class PatchBatches(keras.utils.PyDataset):
         patches left after the last full batch wait for another epoch's order. Otherwise the
         order is that of the patches, and the last batch holds what is left.
     simulated_share : float
-        Share of every batch under simulated noise: a clean patch is photographed again by a
-        random simulated camera (`casestudy.noise`), or, of `NOISELESS_SHARE`, left as it is.
+        Share of every batch under simulated noise: a clean patch, in `noise.random_light`, is
+        photographed again by a random simulated camera, or, of `NOISELESS_SHARE`, left so.
     simulated_from : Patches or None
         Where those clean patches are drawn from; None: it is the patch whose turn it is.
     recompressed_share : float
@@ -164,6 +164,7 @@ class PatchBatches(keras.utils.PyDataset):
         if self.simulated_from:
             source, patch = self.simulated_from, rng.integers(len(self.simulated_from))
         _, clean = self._crop(source, patch, self.crop_size, rng)
+        clean = noise.random_light(clean, rng)
         if rng.random() < NOISELESS_SHARE:
             return clean, clean, noise.NOISELESS, 1
         camera = noise.random_camera(rng)

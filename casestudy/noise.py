@@ -40,6 +40,10 @@ XYZ_TO_CAMERAS = np.array(
     ]
 )
 
+# Noise Flow's table of five phones, lowest and highest: ISO; shot noise per unit of ISO (Pixel and
+# LG G4); read noise per unit of ISO squared (Galaxy S6, which shows next to none, and Nexus 6).
+PHONES = np.array([[50, 2.2e-6, 1e-13], [3200, 7.4e-6, 8.1e-11]])
+
 # Malvar, He, Cutler 2004, in eighths: green at red or blue; red where its row, or its column,
 # holds red (blue likewise); red at blue (blue at red).
 GREEN = np.array(
@@ -111,24 +115,63 @@ NOISELESS = Camera("noiseless", shot_per_iso=0, read_per_iso2=0, read_floor=0)
 
 
 def random_camera(rng: np.random.Generator) -> Camera:
-    """Draw a camera, to be used at ISO 1, as Brooks et al. draw noise levels, gains and colours.
+    """Draw a camera, to be used at ISO 1.
 
-    JPEG quality is uniform in 60 to 100, as Guo et al. recommend.
+    White balance, brightness and colours as Brooks et al. draw them. Noise, by equal chances:
+    as they draw it; or as that of a phone, which has far more read noise, at an ISO setting
+    from 50 to 3200. JPEG quality is uniform in 60 to 100, as Guo et al. recommend.
     """
-    log_shot = rng.uniform(np.log(1e-4), np.log(0.012))
-    log_read = 2.18 * log_shot + 1.20 + rng.normal(0, 0.26)
+    draw_noise = rng.choice([_camera_noise, _phone_noise])
+    shot, read = draw_noise(rng)
     weights = rng.uniform(1e-8, 1, 4)
     return Camera(
         "random",
-        shot_per_iso=np.exp(log_shot),
+        shot_per_iso=shot,
         read_per_iso2=0.0,
-        read_floor=np.exp(log_read),
+        read_floor=read,
         red_gain=rng.uniform(1.9, 2.4),
         blue_gain=rng.uniform(1.5, 1.9),
         brightness=1 / rng.normal(0.8, 0.1),
         colour_weights=tuple(weights / weights.sum()),
         jpeg_quality=int(rng.integers(60, 101)),
     )
+
+
+def _camera_noise(rng: np.random.Generator) -> tuple[float, float]:
+    """Draw (lambda_shot, lambda_read) as Brooks et al. do, after the cameras of DND."""
+    log_shot = rng.uniform(np.log(1e-4), np.log(0.012))
+    return np.exp(log_shot), np.exp(2.18 * log_shot + 1.20 + rng.normal(0, 0.26))
+
+
+def _phone_noise(rng: np.random.Generator) -> tuple[float, float]:
+    """Draw (lambda_shot, lambda_read) within what Noise Flow measured of SIDD's phones."""
+    iso, shot_per_iso, read_per_iso2 = np.exp(rng.uniform(*np.log(PHONES)))
+    return shot_per_iso * iso, read_per_iso2 * iso**2 + rng.uniform(1e-6, 3e-6)
+
+
+def random_light(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a photograph as if taken in less light, and of things in stronger colours.
+
+    What noise takes below black is cut off, so that dark places and the absent colours of vivid
+    ones come out too bright on average. To take that back is to be learnt, too, and photographs
+    by day show too little of it. Light falls by up to two stops, saturation rises to up to twice
+    as much, both log-uniform.
+
+    Parameters
+    ----------
+    photograph : ndarray, shape (H, W, 3), uint8
+        sRGB.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+    """
+    light = (photograph.astype(np.float32) / 255) ** 2.2
+    gray = light.mean(axis=-1, keepdims=True)
+    vivid = np.clip(gray + 2 ** rng.uniform(0, 1) * (light - gray), 0, 1)
+    dimmed = vivid * 4 ** rng.uniform(-1, 0)
+    return np.round(dimmed ** (1 / 2.2) * 255).astype(np.uint8)
 
 
 def capture(

@@ -98,11 +98,11 @@ def convert(
         raise CaseStudyError(
             f"{model.name} has no block {unknown[0]!r}. Known: {', '.join(_blocks(model))}."
         )
-    if kind == "float16":
-        return _in_floats(model, half=True)
     in_floats = in_floats or _in_floats(model)
     if kind == "float32":
         return in_floats
+    if kind == "float16":
+        return _float16(in_floats)
     if kind == "dynamic-int8":
         return _dynamic_int8(in_floats)
     floats = SENSITIVE.get(model.name, ()) if floats is None else floats
@@ -367,6 +367,18 @@ def _calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str,
         return work.calibrate({signature: images}, num_threads=os.cpu_count(), mode=mode)
 
 
+def _float16(in_floats: bytes) -> bytes:
+    with _quietly():
+        work = quantizer.Quantizer(in_floats)
+        work.add_weight_only_config(
+            ".*",
+            TFLOperationName.ALL_SUPPORTED,
+            num_bits=16,
+            algorithm_key=AlgorithmName.FLOAT_CASTING,
+        )
+        return bytes(work.quantize(enable_progress_report=False).quantized_model)
+
+
 def _dynamic_int8(in_floats: bytes) -> bytes:
     with _quietly():
         work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
@@ -406,12 +418,8 @@ class _DilatedConv2D(keras.layers.Conv2D):
         )
 
 
-def _in_floats(model: keras.Model, half: bool = False) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_keras_model(_in_one_piece(model))
-    if half:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
-    return _written(converter)
+def _in_floats(model: keras.Model) -> bytes:
+    return _written(tf.lite.TFLiteConverter.from_keras_model(_in_one_piece(model)))
 
 
 def _in_one_piece(model: keras.Model) -> keras.Model:

@@ -111,18 +111,58 @@ def test_the_noise_level_map_predicts_the_noise_of_developed_photographs(level):
 
 
 def test_random_cameras_keep_to_the_published_ranges():
-    """Brooks et al. 2019; JPEG quality as in Guo et al. 2019."""
+    """Brooks et al. 2019, or phones; JPEG quality as in Guo et al. 2019."""
     rng = np.random.default_rng(0)
-    cameras = [noise.random_camera(rng) for _ in range(300)]
-    shots, reads = np.log(np.array([camera.noise_levels(1) for camera in cameras])).T
-    assert shots.min() > np.log(1e-4) and shots.max() < np.log(0.012)
-    assert shots.mean() == pytest.approx((np.log(1e-4) + np.log(0.012)) / 2, abs=0.25)
-    off_the_line = reads - (2.18 * shots + 1.2)
-    assert off_the_line.std() == pytest.approx(0.26, abs=0.03)
+    cameras = [noise.random_camera(rng) for _ in range(600)]
+    shots, reads = np.array([camera.noise_levels(1) for camera in cameras]).T
+    assert 1e-4 < shots.min() < 1.2e-4 and 0.012 < shots.max() < 0.024
+    off_the_line = np.log(reads) - (2.18 * np.log(shots) + 1.2)
+    on_the_line = np.abs(off_the_line) < 4 * 0.26
+    assert 0.5 < on_the_line.mean() < 0.8  # phones cross it, too
+    assert np.all(reads[~on_the_line] > 1e-6)
     for camera in cameras:
         assert 1.9 <= camera.red_gain <= 2.4 and 1.5 <= camera.blue_gain <= 1.9
         assert sum(camera.colour_weights) == pytest.approx(1)
         assert 60 <= camera.jpeg_quality <= 100
+
+
+@pytest.mark.parametrize(
+    ("shot", "read"),
+    [
+        (2.28e-4, 2e-6),  # Google Pixel at ISO 100
+        (1.764e-3, 1.2e-5),  # at 800
+        (7.029e-3, 1.79e-4),  # at 3200
+        (4.73e-4, 3e-6),  # Nexus 6 at ISO 100
+        (1.3773e-2, 8.33e-4),  # at 3200
+        (1.774e-3, 2e-6),  # Galaxy S6 at ISO 400
+        (1.993e-2, 2e-6),  # at 3200
+        (3.356e-3, 6.3e-5),  # LG G4 at ISO 800
+    ],
+)
+def test_random_cameras_are_as_noisy_as_phones(shot, read):
+    """Measured for SIDD: Abdelhamed, Brubaker, Brown, "Noise Flow", ICCV 2019."""
+    rng = np.random.default_rng(0)
+    drawn = np.log([noise.random_camera(rng).noise_levels(1) for _ in range(4000)])
+    nearest = np.abs(drawn - np.log([shot, read])).max(axis=1).min()
+    assert nearest < np.log(1.5)
+
+
+def test_random_light_is_at_most_two_stops_less():
+    """Light is the 2.2th power of a gray level; a stop is half the light."""
+    gray = np.full((4, 4, 3), 200, np.uint8)
+    rng = np.random.default_rng(0)
+    levels = np.stack([noise.random_light(gray, rng) for _ in range(300)])
+    assert np.all(np.ptp(levels, axis=-1) == 0)
+    stops = np.log2((levels[:, 0, 0, 0] / 200) ** 2.2)
+    assert stops.min() == pytest.approx(-2, abs=0.05) and stops.max() == pytest.approx(0, abs=0.05)
+
+
+def test_random_light_lets_colours_vanish_and_keeps_their_order():
+    leaf = np.broadcast_to(np.array([60, 160, 40], np.uint8), (4, 4, 3))
+    rng = np.random.default_rng(0)
+    red, green, blue = np.stack([noise.random_light(leaf, rng)[0, 0] for _ in range(300)]).T
+    assert np.all(green > red) and np.all(red >= blue)
+    assert 0.3 < (blue == 0).mean() < 1
 
 
 @pytest.mark.skipif(not BSDS.is_dir(), reason="BSDS500 is not there")
