@@ -37,7 +37,7 @@ RECIPES = {
         "cbdnet": _SHARED | {"loss": "cbdnet-mae"},
         "pridnet": _SHARED | _WIDE,
         "pridnet-half": _SHARED | _WIDE,
-        "ridnet": _SHARED,
+        "ridnet": _SHARED | {"simulated_share": 0.4},
     }
 }
 
