@@ -21,7 +21,7 @@ from casestudy.patches import split_pairs
 STRENGTHS = {
     "NLM (OpenCV)": (0.5, 0.7, 1.0, 1.4, 2.0, 2.8),
     "NLM (scikit-image)": (0.5, 0.7, 1.0, 1.4, 2.0, 2.8),
-    "BM3D": (2.8, 4.0, 5.6, 8.0),
+    "BM3D": (1.4, 2.0, 2.8, 4.0, 5.6),  # at 8.0 0.01 dB more than at 5.6
 }
 TUNING_CROPS = 8
 
