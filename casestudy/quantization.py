@@ -13,7 +13,7 @@ dynamic-int8
 int8
     Weights and features in 8 bits, on scales that were measured on calibration images. In floats
     stay the last convolution and what follows: most networks add their input there, which would
-    else have been rounded to 8 bits.
+    else have been rounded to 8 bits; and what is `SENSITIVE`.
 """
 
 import contextlib
@@ -52,8 +52,12 @@ from casestudy.patches import Patches
 from casestudy.paths import written_whole
 
 KINDS = ("float32", "float16", "dynamic-int8", "int8")
-# Blocks that suffer from 8 bits, by `sensitivity`: without a skip they carry the picture itself.
-SENSITIVE = {"pridnet-half": ("estimate", "fusion")}
+# What suffers from 8 bits, by `sensitivity`: blocks without a skip, which carry the picture itself,
+# and the sums of RIDNet's skips, since all that a module adds is rounded with what it adds to.
+SENSITIVE = {
+    "pridnet-half": ("estimate", "fusion"),
+    "ridnet": ("head", *(f"eam{number}.short_skip" for number in (1, 2, 3, 4)), "long_skip"),
+}
 CALIBRATION_PATCHES = 16
 CARD_PATCHES = 12
 
