@@ -52,8 +52,8 @@ from casestudy.patches import Patches
 from casestudy.paths import written_whole
 
 KINDS = ("float32", "float16", "dynamic-int8", "int8")
-# What suffers from 8 bits, by `sensitivity`: blocks without a skip, which carry the picture itself,
-# and the sums of RIDNet's skips, since all that a module adds is rounded with what it adds to.
+# What suffers from 8 bits. By `sensitivity`: blocks without a skip, which carry the picture. And
+# the sums of RIDNet's skips, where what a module adds is rounded with what it adds to.
 SENSITIVE = {
     "pridnet-half": ("estimate", "fusion"),
     "ridnet": ("head", *(f"eam{number}.short_skip" for number in (1, 2, 3, 4)), "long_skip"),
