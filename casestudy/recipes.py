@@ -15,29 +15,29 @@ VALIDATION_PATCHES = 24  # of each
 
 _SHARED = {
     "epochs": 60,
-    "batch_size": 8,
-    "crop_size": 48,
+    "batch_size": 4,
+    "crop_size": 128,
     "loss": "mae",
     "optimizer": "muon",
     "learning_rate": 6e-4,
     "warmup_steps": 100,
-    "simulated_share": 0.25,
+    "simulated_share": 0.4,
     "recompressed_share": 0.75,
     "exposure_matched": True,
     "bfloat16": False,
 }
 
-# PRIDNet's smallest scale is a sixteenth, of which four halvings are to see something.
-_WIDE = {"batch_size": 4, "crop_size": 128}
+# RIDNet never halves its picture: it needs no wide crops, and pays for each pixel in full.
+_SMALL = {"batch_size": 8, "crop_size": 48}
 
 # recipe: network: settings
 RECIPES = {
     "released": {
         "autoencoder": _SHARED,
         "cbdnet": _SHARED | {"loss": "cbdnet-mae"},
-        "pridnet": _SHARED | _WIDE,
-        "pridnet-half": _SHARED | _WIDE,
-        "ridnet": _SHARED | {"simulated_share": 0.4},
+        "pridnet": _SHARED,
+        "pridnet-half": _SHARED,
+        "ridnet": _SHARED | _SMALL,
     }
 }
 
