@@ -2,6 +2,7 @@
 
 import copy
 
+import cv2
 import keras
 import numpy as np
 
@@ -55,6 +56,8 @@ class PatchBatches(keras.utils.PyDataset):
         Give CBDNet's noise level map as a second target. It is known for captures of `sample`
         and of `simulated_share`, and `UNKNOWN` for others.
     seed : int
+    workers : int
+        Threads that make batches while a network is trained on those before.
 
     Notes
     -----
@@ -75,8 +78,9 @@ class PatchBatches(keras.utils.PyDataset):
         exposure_matched: bool = False,
         level_maps: bool = False,
         seed: int = 0,
+        workers: int = 1,
     ):
-        super().__init__()
+        super().__init__(workers=workers, max_queue_size=2 * workers)
         self.patches, self.batch_size = patches, min(batch_size, len(patches))
         self.crop_size = min(crop_size or patches.size, patches.size)
         self.training, self.seed = training, seed
@@ -154,7 +158,7 @@ class PatchBatches(keras.utils.PyDataset):
             return clean
         # Of the whole patch, in whose mean there is no noise left.
         whole = self.patches.crop(patch, 0, 0, self.patches.size)
-        noisy_mean, clean_mean = (image.mean(axis=(0, 1)) for image in whole)
+        noisy_mean, clean_mean = (np.array(cv2.mean(image)[:3]) for image in whole)
         return np.clip(clean + (noisy_mean - clean_mean), 0, 255).astype(np.float32)
 
     def _simulated(

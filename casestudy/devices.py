@@ -44,6 +44,11 @@ def device_names() -> list[str]:
     return [detail.get("device_name", "GPU") for detail in details] or ["cpu"]
 
 
+def on_gpu() -> bool:
+    """Return whether networks are computed on something faster than a CPU."""
+    return "cpu" not in device_names()
+
+
 @cache
 def _mirrored():
     """Return TensorFlow's strategy for several devices, or None."""

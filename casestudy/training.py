@@ -9,6 +9,7 @@ with a limit of time, which depends on the clock, only nearly so.
 import hashlib
 import json
 import math
+import os
 import shutil
 import time
 from collections.abc import Iterable
@@ -25,7 +26,7 @@ from tqdm import tqdm
 from casestudy import provenance
 from casestudy.batches import PatchBatches
 from casestudy.checkpoint import delete_checkpoint, load_checkpoint, save_checkpoint
-from casestudy.devices import all_devices, device_names
+from casestudy.devices import all_devices, device_names, on_gpu
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import Experiment
 from casestudy.losses import level_map_loss, psnr_db
@@ -42,6 +43,9 @@ OPTIMIZERS = {"adam": keras.optimizers.Adam, "muon": Muon}
 
 # The absolute error of an image is about as many times larger than the squared one.
 MAP_WEIGHT = 20
+
+# Taken before the loss is looked at and the rate is set, for which a GPU has to wait.
+STEPS_ON_GPU = 8
 
 
 @dataclass
@@ -302,6 +306,7 @@ class Training:
             simulated_from=self.data.get("simulated"),
             level_maps=whole_loss,
             seed=settings["seed"],
+            workers=os.cpu_count() if on_gpu() else 1,
         )
         if self.batches.batch_size % devices or len(validation) < devices:
             raise CaseStudyError(
@@ -328,6 +333,7 @@ class Training:
             {"denoised": image_loss, LEVEL_MAP: level_map_loss} if whole_loss else image_loss,
             loss_weights={"denoised": 1, LEVEL_MAP: map_weight} if whole_loss else None,
             metrics={"denoised": [psnr_db]} if whole_loss else [psnr_db],
+            steps_per_execution=STEPS_ON_GPU if on_gpu() else 1,
         )
         self.optimizer.build(self.trained.trainable_variables)
 
@@ -565,11 +571,11 @@ class _Watch(keras.callbacks.Callback):
         self.model.optimizer.learning_rate.assign(self.training.rate(self.done + self.steps))
 
     def on_train_batch_end(self, batch, logs=None):
-        self.steps += 1
+        before, self.steps = self.steps, min(batch + 1, self.params["steps"])
         if not math.isfinite(logs["loss"]):
             raise FloatingPointError(f"loss of batch {self.training.progress.step + self.steps}")
         self.bar.set_postfix(loss=f"{logs['loss']:.3g}", refresh=False)
-        self.bar.update()
+        self.bar.update(self.steps - before)
         self.model.stop_training = self.training.is_time_over()
 
 

@@ -255,6 +255,19 @@ class TestRefusals:
             train(model, patches, patches.take(np.array([], int)), 1, tmp_path)
 
 
+def test_how_a_gpu_is_fed_does_not_change_the_training(patches, tmp_path, monkeypatch):
+    """Batches by several threads, and eight steps of a part of ten at a time."""
+    settings = {"batch_size": 4, "crop_size": 16, "simulated_share": 0.5, "schedule": "constant"}
+    settings["checkpoint_steps"] = 10
+    model, history = trained(patches, tmp_path / "cpu", 2, **settings)
+    monkeypatch.setattr("casestudy.training.on_gpu", lambda: True)
+    as_on_gpu, its_history = trained(patches, tmp_path / "gpu", 2, **settings)
+    assert same_weights(model, as_on_gpu)
+    pd.testing.assert_frame_equal(
+        history.drop(columns="seconds"), its_history.drop(columns="seconds"), check_exact=True
+    )
+
+
 class TestStop:
     @pytest.mark.parametrize(
         ("name", "precision"),
