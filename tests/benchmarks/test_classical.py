@@ -129,7 +129,8 @@ def test_error_of_the_truth_on_polyu(benchmark):
 
 
 def compression(clean: np.ndarray, frame: np.ndarray, place: pd.Series) -> float:
-    """Mean square of a crop, a JPEG of quality 75, minus its place in the frame, one of 100."""
+    """Mean square of a crop, compressed once more (JPEG, quality 75), minus its place in the
+    frame."""
     height, width = clean.shape[:2]
     return min(
         np.square(part.astype(float) - clean).mean()
