@@ -53,10 +53,12 @@ from casestudy.paths import written_whole
 
 KINDS = ("float32", "float16", "dynamic-int8", "int8")
 # What suffers from 8 bits. By `sensitivity`: blocks without a skip, which carry the picture. And
-# the sums of RIDNet's skips, where what a module adds is rounded with what it adds to.
+# the end of RIDNet's modules: weights of channels, what they weigh, and the sums of the skips,
+# where what a module adds is rounded with what it adds to.
+_ENDS = [f"eam{number}.{end}" for number in (1, 2, 3, 4) for end in ("attention", "short_skip")]
 SENSITIVE = {
     "pridnet-half": ("estimate", "fusion"),
-    "ridnet": ("head", *(f"eam{number}.short_skip" for number in (1, 2, 3, 4)), "long_skip"),
+    "ridnet": ("head", *_ENDS, "long_skip"),
 }
 CALIBRATION_PATCHES = 16
 CARD_PATCHES = 12
