@@ -201,7 +201,7 @@ def effort(manifest: dict[str, object], article_epochs: int) -> str:
     minutes = sum(part["seconds"] for part in parts) / 60
     article = article_epochs * ARTICLE_MEGAPIXELS
     return (
-        f"{epochs:.0f} epochs, {megapixels:,.3g} megapixels in {minutes:.1f} minutes. The "
+        f"{epochs:.0f} epochs, {megapixels:,.1f} megapixels in {minutes:.1f} minutes. The "
         f"article's {article_epochs} epochs are {article:,.0f} megapixels, "
         f"{article / megapixels:,.1f} times as much."
     )

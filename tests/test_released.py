@@ -13,7 +13,7 @@ from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
 from casestudy.inference import network_denoiser
 from casestudy.metrics import score
-from casestudy.trained import networks_to_test
+from casestudy.trained import effort, networks_to_test
 
 EXPECTED = {f"{network}{suffix}" for network in released.NETWORKS for suffix in released.SUFFIXES}
 
@@ -114,3 +114,13 @@ class TestNetworksToTest:
         networks = networks_to_test("RIDNet", models.build("ridnet"), experiment, "ridnet")
         assert [network.title for network in networks] == [f"RIDNet{TRAINED_HERE}"]
         assert "left out" in capsys.readouterr().out
+
+
+def test_a_training_that_went_on_counts_with_what_it_started_from():
+    before = {"last": {"epoch": 4}, "megapixels": 500.0, "seconds": 30}
+    after = {"last": {"epoch": 6}, "megapixels": 1000.0, "seconds": 60, "start": before}
+    article = 2 * 6912 * 256 * 256 / 1e6
+    assert effort(after, article_epochs=2) == (
+        "10 epochs, 1,500.0 megapixels in 1.5 minutes. The article's 2 epochs are "
+        f"{article:.0f} megapixels, {article / 1500:.1f} times as much."
+    )
