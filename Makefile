@@ -15,7 +15,7 @@ report: $(INSTALLED) ## Execute the notebooks; opens nothing, ends with the addr
 	$(BIN)/casestudy report
 
 test: $(INSTALLED) ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(INSTALLED) ## Measure speed and memory (asserts nothing)
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -s
