@@ -144,13 +144,19 @@ def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        images and the means of `MEASURES`; one row per group.
+        images; exact, how many of them were given back exactly as the clean ones, whose PSNR is
+        infinite and in no mean; and the means of `MEASURES`. One row per group.
     """
     keys = ["image", "scene", "camera", "iso"]
-    images = scores.groupby(keys, dropna=False, sort=False)[MEASURES].mean().reset_index()
+    # A measure that is infinite everywhere, as the PSNR of inputs without noise, stays so.
+    infinite = np.isinf(scores[MEASURES])
+    finite = scores[keys].join(scores[MEASURES].mask(infinite & ~infinite.all()))
+    images = finite.groupby(keys, dropna=False, sort=False)[MEASURES].mean().reset_index()
+    images.insert(0, "exact", np.isinf(images["psnr_db"]) | images["psnr_db"].isna())
     groups = images.groupby(list(by) or np.zeros(len(images)), dropna=False)
     means = groups[MEASURES].mean()
     means.insert(0, "images", groups.size())
+    means.insert(1, "exact", groups["exact"].sum())
     return means if by else means.reset_index(drop=True)
 
 

@@ -59,6 +59,21 @@ def test_a_clean_input_has_no_gain(tmp_path):
     assert scores["psnr_db"].item() == pytest.approx(48.13, abs=0.01)
 
 
+def test_images_given_back_exactly_are_counted_and_in_no_mean(tmp_path):
+    for part in ("noisy", "clean"):
+        (tmp_path / part).mkdir()
+        for name, level in (("dark", 0), ("bright", 200)):
+            Image.new("RGB", (32, 32), (level, level, level)).save(tmp_path / part / f"{name}.png")
+    brighter = evaluate(
+        lambda noisy: np.where(noisy > 0, noisy + 1 / 255, 0), load_pairs(f"folder:{tmp_path}")
+    )
+    summary = summarize(brighter).iloc[0]
+    assert (summary["images"], summary["exact"]) == (2, 1)
+    # An error of one level everywhere: 20 log10(255).
+    assert summary["psnr_db"] == pytest.approx(48.13, abs=0.01)
+    assert np.isinf(summary["noisy_psnr_db"]) and summary["ssim"] > 0.99
+
+
 def test_means_are_told_by_camera_and_iso_where_known():
     pairs = [pair for pair in load_pairs("sample") if pair.scene == "cat"]
     scores = evaluate(half_way, pairs)

@@ -44,9 +44,9 @@ def scores(psnr_db, noisy_db=30.0):
     return table.assign(gain_db=gain.where(np.isfinite(gain)))
 
 
-def card(**identity):
+def card(clean_db=45.5, **identity):
     tables = {name: scores(33.25) for name in release.DATASETS}
-    tables["bsds500-clean"] = scores(45.5, np.inf)
+    tables["bsds500-clean"] = scores(clean_db, np.inf)
     return release.card("ridnet", manifest(**identity), tables)
 
 
@@ -57,6 +57,13 @@ def test_the_card_holds_scores_recipe_and_commit():
     assert "| C1 | 1 | 30.00 | 33.25 | +3.25 |" in text
     assert "`casestudy train ridnet --recipe released`" in text
     assert "0123456789abcdef-dirty" in text and "70 minutes" in text
+
+
+def test_the_card_tells_what_came_back_exactly():
+    text = card(clean_db=[45.5, np.inf])
+    assert "| 2 | inf | 45.50 |  | 0.9000 | 0.9500 |" in text
+    assert "Of `bsds500-clean`, 1 came back exactly" in text
+    assert "exactly" not in card()
 
 
 def test_the_card_tells_every_setting_that_is_not_the_recipes():
