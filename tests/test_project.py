@@ -13,7 +13,7 @@ import nbformat
 import papermill
 import pytest
 
-from casestudy import __version__
+from casestudy import __version__, released
 from casestudy.parameters import Parameters, check_parameters
 from casestudy.paths import project_root
 
@@ -128,6 +128,29 @@ def test_readme_shows_the_reference_results():
             f"{float(row['seconds_per_megapixel']):.2f}",
         ]
         assert f"| {' | '.join(cells)} |" in readme
+
+
+@pytest.mark.parametrize("network", released.NETWORKS)
+def test_readme_shows_the_scores_of_the_cards(network):
+    card = released.released_file(network, ".md").read_text()
+    rows = {
+        name: [cell.strip() for cell in cells.split("|")]
+        for name, cells in re.findall(r"^\| `([a-z0-9-]+)`: (.+) \|$", card, re.MULTILINE)
+    }
+    _, _, _, denoised_db, gain_db, _, ssim = rows["polyu"]
+    training, trainings = released.read_manifest(network), []
+    while training:
+        trainings.append(training)
+        training = training["start"]
+    megapixels = sum(training["megapixels"] for training in trainings)
+    minutes = sum(training["seconds"] for training in trainings) / 60
+    numbers = [denoised_db, gain_db, ssim, rows["sample"][4], rows["bsds500-clean"][3]]
+    cells = [
+        released.TITLES[network],
+        *numbers,
+        f"{megapixels:,.0f} megapixels, {minutes:.0f} minutes",
+    ]
+    assert f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text()
 
 
 def test_reference_reports_are_small():
