@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterable
@@ -290,9 +291,12 @@ class Training:
 
     def _prepare(self, devices: int) -> None:
         """Set up batches, loss and optimizer."""
-        for pattern in (f".{self.model.name}-*", f".{self.model.name}.*-*"):
-            for left_by_a_kill in self.folder.glob(pattern):
-                shutil.rmtree(left_by_a_kill)
+        # What `written_whole` leaves behind when it is killed; not what is another network's, as
+        # pridnet-half's is beside pridnet's.
+        scratch = re.compile(rf"\.{re.escape(self.model.name)}(\.\w+)?-\w{{8}}")
+        for path in self.folder.iterdir():
+            if scratch.fullmatch(path.name) and path.is_dir():
+                shutil.rmtree(path)
         settings, validation = self.settings, self.data["validation"]
         whole_loss = settings["loss"].startswith("cbdnet")
         self.batches = PatchBatches(
@@ -540,9 +544,9 @@ class Training:
         changed = [name for name in names if identity.get(name) != self.identity.get(name)]
         if changed == ["first weights"]:
             raise CaseStudyError(
-                f"{file} belongs to a training from other first weights: another --start, other "
-                "released weights, or a network that was trained since it was built. Use the same "
-                f"ones, or delete {self.model.name}.* there to train anew."
+                f"{file} belongs to a training from other first weights: another --start or "
+                "--filters, other released weights, or a network that was trained since it was "
+                "built. Use the same ones, or delete {self.model.name}.* there to train anew."
             )
         if changed:
             changes = "; ".join(

@@ -46,6 +46,15 @@ def same_weights(first, second):
     return all(np.array_equal(a, b) for a, b in pairs)
 
 
+def test_networks_whose_names_begin_alike_are_trained_in_one_folder(patches, tmp_path):
+    """Scratch folders of a killed training are removed; not those of the other, which may run."""
+    trained(patches, tmp_path, epochs=1, name="pridnet-half")
+    left, of_another = tmp_path / ".pridnet.last-a1b2_c3d", tmp_path / ".pridnet-half-a1b2_c3d"
+    left.mkdir(), of_another.mkdir()
+    trained(patches, tmp_path, epochs=1, name="pridnet")
+    assert not left.exists() and of_another.exists()
+
+
 class TestResults:
     def test_training_lowers_the_loss_and_leaves_its_files(self, patches, tmp_path):
         model, history = trained(patches, tmp_path, epochs=8, batch_size=4)

@@ -131,8 +131,15 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed call left: its scratch folder, and those of `written_whole`."""
-    unfinished = [path for path in folder.rglob(".*-????????") if path.is_dir()]
+    """Remove what a killed call left: its scratch folder, and those of `written_whole`.
+
+    A training, which may be running meanwhile, removes its own.
+    """
+    unfinished = [
+        path
+        for path in folder.rglob(".*-????????")
+        if path.is_dir() and path.parent != folder / "models"
+    ]
     for path in [folder / SCRATCH, *unfinished]:
         shutil.rmtree(path, ignore_errors=True)
 
