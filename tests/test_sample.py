@@ -1,4 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
+from PIL import Image
 
 from casestudy.datasets import load_pairs, sample
 from casestudy.metrics import psnr
@@ -45,3 +49,12 @@ def test_every_photograph_is_listed_with_its_licence():
     listed = (project_root() / "data" / "README.md").read_text()
     for scene, file in sample.SCENES.items():
         assert f"| {scene} | `{file.name}` |" in listed
+
+
+@pytest.mark.parametrize("size", [(481, 321), (480, 320), (961, 642)])
+def test_the_size_of_a_simulated_pair_is_that_of_its_images(tmp_path, size):
+    """Whose odd last rows and columns are left out; sizes decide how patches are cut."""
+    Image.new("RGB", size).save(tmp_path / "photograph.png")
+    pair = replace(load_pairs("sample")[0], photograph=tmp_path / "photograph.png")
+    noisy, clean = pair.load()
+    assert pair.size() == noisy.shape[:2] == clean.shape[:2]

@@ -28,7 +28,8 @@ class SimulatedPair(Pair):
         return noise.capture(read_halved(self.photograph), self.simulated_camera, self.iso, rng)
 
     def size(self) -> tuple[int, int]:
-        return read_halved(self.photograph).shape[:2]
+        height, width = read_halved(self.photograph).shape[:2]
+        return height // 2 * 2, width // 2 * 2  # as of `noise.capture`
 
     def fingerprint(self) -> str:
         camera = f"{self.id}|{self.simulated_camera}"
