@@ -11,6 +11,7 @@ from scipy.stats import bootstrap
 from casestudy import released
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import file_name
+from casestudy.patches import read_table
 from casestudy.paths import reports_root, run_name, written_whole
 
 TRAINED_HERE = ", trained here"  # ends the name of a network that a run trained itself
@@ -45,18 +46,21 @@ def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows of all `scores/*.csv`, with a column gain_db: PSNR over the noisy patch.
+        Rows of all `scores/*.csv`, with a column gain_db: PSNR over the noisy patch. A patch
+        that a method gave back exactly as the clean one, or that had no noise, has an infinite
+        PSNR, which no mean can hold; it is left out for every method, which is printed.
 
     Raises
     ------
     CaseStudyError
         If there are none, if "noisy" is missing, or if two methods were scored on different
-        patches, as happens when a parameter changed between two notebooks.
+        patches, as happens when a parameter changed between two notebooks; if no patch has
+        noise.
     """
     files = sorted((run_folder / "scores").glob("*.csv"))
     if not (run_folder / "scores" / "noisy.csv").exists():
         raise CaseStudyError(f"No scores in {run_folder}. Run notebook 02 with this run folder.")
-    tables = [pd.read_csv(file, dtype={"image": str, "scene": str}) for file in files]
+    tables = [read_table(file) for file in files]
     noisy = next(t for t in tables if t["method"].iloc[0] == "noisy")
     for file, table in zip(files, tables, strict=True):
         if not table[["image", "patch"]].equals(noisy[["image", "patch"]]):
@@ -64,7 +68,15 @@ def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
                 f"{file} holds scores of other patches than noisy.csv beside it. "
                 "Run its notebook again with the same parameters, or delete the file."
             )
-        table["gain_db"] = table["psnr_db"] - noisy["psnr_db"]
+    finite = np.isfinite([table["psnr_db"] for table in tables]).all(axis=0)
+    if not finite.any():
+        raise CaseStudyError(
+            f"{run_folder / 'scores'}: on every patch a method has an infinite PSNR, as where "
+            "there is no noise. There is nothing to compare."
+        )
+    if not finite.all():
+        print(f"{np.sum(~finite)} patches without an error, whose PSNR is infinite, are left out.")
+    tables = [t.assign(gain_db=t["psnr_db"] - noisy["psnr_db"])[finite] for t in tables]
     scores = pd.concat(tables, ignore_index=True)
     chosen = {
         "released": scores["method"].isin(released.TITLES.values()),
@@ -164,10 +176,12 @@ def by_gain(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> dict[str, int]:
     Returns
     -------
     dict
-        Position by label, such as "best: +4.2 dB"; best, median and worst gain in PSNR.
+        Position by label, such as "best: +4.2 dB"; best, median and worst gain in PSNR, of
+        patches that have noise.
     """
     gain = (scores["psnr_db"] - noisy_scores["psnr_db"]).to_numpy()
     order = np.argsort(-gain, kind="stable")
+    order = order[np.isfinite(noisy_scores["psnr_db"].to_numpy()[order])]
     chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     return {f"{rank}: {gain[i]:+.1f} dB": int(i) for rank, i in chosen.items()}
 

@@ -58,4 +58,5 @@ def _denoise_by_nlm(
     nlm = partial(nlm_opencv, strength=1.0, level=level)
     reach = PATCH // 2 + WINDOW // 2
     overlap = -(-4 * reach // 16) * 16  # of which the outer quarter is not used
-    return denoise(nlm, image, tile and max(tile, 2 * overlap), overlap, progress)
+    tiles = (max(tile, 2 * overlap), overlap) if tile else (0, 0)
+    return denoise(nlm, image, *tiles, progress)

@@ -7,7 +7,6 @@ and strong noise.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ import pywt
 from skimage.restoration import denoise_nl_means
 from tqdm import tqdm
 
+from casestudy.errors import CaseStudyError
 from casestudy.metrics import psnr
 from casestudy.patches import Patches
 
@@ -90,16 +90,26 @@ def search_strength(
     Returns
     -------
     DataFrame
-        Columns strength and psnr_db.
+        Columns strength and psnr_db. Patches that come back exactly at some strength, as where
+        all is clipped to white, are left out: their PSNR is infinite.
+
+    Raises
+    ------
+    CaseStudyError
+        If none is left.
     """
     everything = np.arange(len(patches))
     noisy, clean = patches.noisy(everything), patches.clean(everything)
-    rows = []
-    for strength in tqdm(strengths, desc="strength", leave=False):
-        denoised = partial(nlm, strength=strength)(noisy)
-        psnr_db = np.mean([psnr(c, d) for c, d in zip(clean, denoised, strict=True)])
-        rows.append({"strength": strength, "psnr_db": psnr_db})
-    return pd.DataFrame(rows)
+    psnr_db = np.array(
+        [
+            [psnr(c, d) for c, d in zip(clean, nlm(noisy, strength=strength), strict=True)]
+            for strength in tqdm(strengths, desc="strength", leave=False)
+        ]
+    )
+    finite = np.isfinite(psnr_db).all(axis=0)
+    if not finite.any():
+        raise CaseStudyError("No patch has noise to choose the strength of Non-Local Means on.")
+    return pd.DataFrame({"strength": strengths, "psnr_db": psnr_db[:, finite].mean(axis=1)})
 
 
 def _opencv(image: np.ndarray, h: float) -> np.ndarray:

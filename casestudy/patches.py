@@ -224,8 +224,18 @@ def cut_patches(
                 f"{error.filename or folder} cannot be written: {error.strerror or error}. Make "
                 "room, or set CASESTUDY_CACHE to a folder that you may write to."
             ) from error
-    table = pd.read_csv(folder / TABLE, dtype={"image": str, "scene": str, "iso": "Int64"})
+    table = read_table(folder / TABLE)
     return Patches(folder, table, np.arange(len(table)), size)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a table of patches, or of their scores; an image may be called 001, NA or null."""
+    return pd.read_csv(
+        path,
+        dtype={"image": str, "scene": str, "iso": "Int64"},
+        keep_default_na=False,
+        na_values={column: [""] for column in ("camera", "iso", "psnr_db", "ssim")},
+    )
 
 
 def _cut_anew(folder: Path, dataset: str, *settings: object) -> None:

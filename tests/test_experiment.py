@@ -78,6 +78,34 @@ def test_a_method_joins_the_comparison_by_writing_its_scores(experiment):
     assert np.isfinite(written.select_dtypes("number")).all(axis=None)
 
 
+def test_patches_of_infinite_psnr_are_left_out_for_every_method(experiment, capsys):
+    """One without noise, and one that a method gives back exactly."""
+    scores, denoised = score("noisy", lambda batch: batch, experiment.test)
+    better = scores.assign(method="better", psnr_db=scores["psnr_db"] + 3)
+    scores.loc[0, "psnr_db"] = better.loc[[0, 1], "psnr_db"] = np.inf
+    experiment.save_result(scores, denoised)
+    experiment.save_result(better, denoised)
+    found = load_scores(experiment.folder)
+    assert len(found) == 2 * (len(scores) - 2)
+    assert "2 patches without an error" in capsys.readouterr().out
+    assert summarize(found)["gain_db"].tolist() == pytest.approx([3, 0])
+    experiment.save_result(better.assign(psnr_db=np.inf), denoised)
+    with pytest.raises(CaseStudyError, match="nothing to compare"):
+        load_scores(experiment.folder)
+
+
+def test_images_may_be_called_na(pair_folder, tmp_path):
+    for part in ("noisy", "clean"):
+        for number, name in enumerate(("NA", "null", "nan", "None")):
+            (pair_folder / part / f"scene{number}.png").rename(pair_folder / part / f"{name}.png")
+    opened = open_experiment(f"folder:{pair_folder}", str(tmp_path / "run"), patch_size=32)
+    parts = [opened.train, opened.validation, opened.test]
+    images = [image for part in parts for image in part.table["image"].unique()]
+    assert sorted(images) == sorted(path.stem for path in (pair_folder / "clean").iterdir())
+    save(opened, "noisy", lambda batch: batch)
+    assert set(load_scores(opened.folder)["image"]) == set(opened.test.table["image"])
+
+
 def test_the_examples_of_a_method_are_its_results(experiment):
     save(experiment, "dark", np.zeros_like)
     examples = load_examples(experiment.folder, "dark")
@@ -161,6 +189,12 @@ def test_patches_are_ranked_by_gain():
         "median: +2.0 dB": 2,
         "worst: -1.0 dB": 3,
     }
+
+
+def test_patches_without_noise_are_not_ranked():
+    noisy = pd.DataFrame({"psnr_db": [np.inf, 20.0, 20.0]})
+    method = pd.DataFrame({"psnr_db": [np.inf, 21.0, 22.0]})
+    assert list(by_gain(method, noisy).values()) == [2, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import pytest
 
 from casestudy.datasets import load_pairs
 from casestudy.denoisers import photo_denoiser
+from casestudy.errors import CaseStudyError
 from casestudy.metrics import psnr
 from casestudy.nlm import NLM, nlm_opencv, noise_level, search_strength
 from casestudy.patches import cut_patches
@@ -26,7 +27,7 @@ def test_a_photograph_in_tiles_is_what_it_is_at_once(patches):
     noisy = np.round(np.hstack(patches.noisy(np.arange(5))) * 255).astype(np.uint8)
     at_once = (nlm_opencv(noisy[None] / np.float32(255), 1.0)[0] * 255).round()
     for image, result in ((noisy, at_once), (noisy / np.float32(255), at_once / 255)):
-        for tile in (16, 128):
+        for tile in (0, 16, 128):
             denoised = photo_denoiser("nlm", "", tile)(image)
             assert denoised == pytest.approx(result, abs=1e-6)
 
@@ -51,3 +52,16 @@ def test_the_search_tells_weak_from_strong(patches):
     table = search_strength(nlm_opencv, patches, [0.01, 1.0])
     assert list(table["strength"]) == [0.01, 1.0]
     assert table["psnr_db"].is_monotonic_increasing
+
+
+def test_patches_without_noise_do_not_decide_the_strength(pair_folder, patches):
+    expected = search_strength(nlm_opencv, patches.take(np.arange(2, 8)), [0.01, 1.0])
+    noiseless = np.zeros((2, 64, 64, 3), np.uint8)
+    with (patches.folder / "noisy.uint8").open("rb+") as noisy:
+        noisy.write(noiseless)
+    with (patches.folder / "clean.uint8").open("rb+") as clean:
+        clean.write(noiseless)
+    found = search_strength(nlm_opencv, patches.take(np.arange(8)), [0.01, 1.0])
+    assert found["psnr_db"].tolist() == pytest.approx(expected["psnr_db"].tolist())
+    with pytest.raises(CaseStudyError, match="No patch has noise"):
+        search_strength(nlm_opencv, patches.take(np.arange(2)), [0.01, 1.0])
