@@ -1,5 +1,6 @@
 """How well a network denoises whole images of any dataset that it was not trained on."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import keras
@@ -7,7 +8,6 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from casestudy.cutting import corners
 from casestudy.datasets import Pair, load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.inference import network_denoiser
@@ -83,7 +83,7 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) ->
     """Denoise whole images and compare them with the clean ones.
 
     PSNR and SSIM are per RGB image. Images of more than `WHOLE` pixels, both sides of at least
-    `SQUARE`, are scored on squares that cover them, each a row.
+    `SQUARE`, are scored on squares that cover them, each a row; where they must, squares overlap.
 
     Parameters
     ----------
@@ -104,12 +104,17 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) ->
     Raises
     ------
     CaseStudyError
-        If an image cannot be read or is smaller than SSIM's window; the message names it.
+        If an image cannot be read or is smaller than SSIM's window, or its result holds values
+        that are no numbers; the message names it.
     """
     rows = []
     for pair in tqdm(pairs, desc="evaluating", unit="image", leave=False, disable=None):
         for number, (noisy, clean) in enumerate(_parts(pair)):
             denoised = np.clip(np.asarray(denoiser(noisy[None]))[0], 0, 1)
+            if np.isnan(denoised).any():
+                raise CaseStudyError(
+                    f"{pair}: the result holds values that are no numbers. Check the weights."
+                )
             if rounded:
                 denoised = np.round(denoised * 255).astype(np.float32) / 255
             before, after = psnr(clean, noisy), psnr(clean, denoised)
@@ -181,6 +186,10 @@ def _parts(pair: Pair) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     if height * width <= WHOLE or min(height, width) < SQUARE:
         yield noisy, clean
         return
-    for top, left in corners((height, width), SQUARE):
+    tops, lefts = (
+        np.linspace(0, side - SQUARE, -(-side // SQUARE)).round().astype(int)
+        for side in (height, width)
+    )
+    for top, left in itertools.product(tops, lefts):
         square = np.s_[top : top + SQUARE, left : left + SQUARE]
         yield noisy[square], clean[square]
