@@ -302,7 +302,7 @@ def _opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[Image.Image]
             with Image.open(file, formats=FORMATS) as image:
                 _refuse_huge(image.width * image.height, name, max_pixels)
                 yield image
-    except CaseStudyError:
+    except (CaseStudyError, MemoryError):
         raise
     except Image.UnidentifiedImageError:
         raise CaseStudyError(
@@ -380,12 +380,13 @@ def _photo(pixels: np.ndarray, image: Image.Image, file: BinaryIO, several: bool
     if image.mode in ("P", "PA", "CMYK"):
         kind = "CMYK" if image.mode == "CMYK" else "The palette"
         conversions.append(f"{kind} was converted to RGB.")
+    orientation = 1  # of a TIFF, Pillow and OpenCV have applied it already
     try:
-        # Of a TIFF, Pillow and OpenCV have applied the orientation already.
-        orientation = 1 if image.format == "TIFF" else image.getexif().get(Base.Orientation)
+        if image.format != "TIFF":
+            orientation = image.getexif().get(Base.Orientation)
         exif = _exif_of_tiff(file) if image.format == "TIFF" else _exif_of_others(image)
     except Exception as error:  # as for images, damage raises anything
-        orientation, exif = 1, b""
+        exif = b""
         conversions.append(f"Its EXIF is damaged ({error}) and was left out.")
     if orientation in _UPRIGHT:
         pixels = _UPRIGHT[orientation](pixels)
@@ -408,7 +409,9 @@ def _exif_of_others(image: Image.Image) -> bytes:
         for entry in range(first + 2, end, 12):
             if struct.unpack_from(f"{order}H", block, entry)[0] == Base.Orientation:
                 struct.pack_into(f"{order}H", block, entry + 8, 1)
-        struct.pack_into(f"{order}L", block, end, 0)  # no second directory, of the thumbnail
+        # No second directory, of the thumbnail. Some writers end without saying so.
+        block.extend(bytes(max(end + 4 - len(block), 0)))
+        struct.pack_into(f"{order}L", block, end, 0)
     return bytes(block)
 
 

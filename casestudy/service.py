@@ -20,6 +20,7 @@ from casestudy.memory import give_back_freed_memory, give_back_large_blocks
 
 MAX_MEGAPIXELS = "CASESTUDY_MAX_MEGAPIXELS"  # environment variable that `casestudy app` sets
 MAX_BYTES = 100 << 20
+LARGEST_EXIF = 65_527  # bytes, in a JPEG: one segment, less its length and "Exif"
 MAX_WAITING = 16
 MAX_SECONDS = 600  # of one photograph
 IDLE_SECONDS = 30  # then there is time to tidy up
@@ -215,9 +216,11 @@ def residual(before: np.ndarray, after: np.ndarray, factor: float) -> np.ndarray
 
 
 def encode(photo: Photo, format: str) -> bytes:
-    """Return a photograph as a PNG file, or as JPEG: 8 bits, without transparency."""
+    """Return a photograph as a PNG file, or as JPEG: 8 bits, no transparency, little EXIF."""
     if format == "JPEG":
         pixels = as_8_bits(photo.pixels)
         colours = 1 if pixels.shape[2] < 3 else 3  # a profile is for the one or the other
         photo = replace(photo, pixels=np.ascontiguousarray(pixels[..., :colours]))
+        if len(photo.exif) > LARGEST_EXIF:
+            photo = replace(photo, exif=b"")
     return encode_photo(photo, format)

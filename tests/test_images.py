@@ -504,6 +504,18 @@ class TestConversions:
         same = (np.atleast_3d(np.array(image)) == colour).all(axis=2)
         np.testing.assert_array_equal(alpha, np.where(same, 0, 255))
 
+    def test_exif_may_end_with_its_entries(self, tmp_path):
+        """Without the offset of a next directory, as tools that write the orientation alone do."""
+        entry = struct.pack("<HHLHH", ORIENTATION, 3, 1, 6, 0)
+        exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + entry
+        Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
+        photo = read_photo(tmp_path / "a.png")
+        np.testing.assert_array_equal(photo.pixels, UPRIGHT[6](RGB))
+        assert not photo.conversions
+        write_photo(tmp_path / "again.png", photo)
+        with Image.open(tmp_path / "again.png") as image:
+            assert image.getexif()[ORIENTATION] == 1
+
     @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp"])
     @pytest.mark.parametrize("exif", [b"Exif\0\0rubbish", b"Exif\0\0II*\0\xff\0\0\0"])
     def test_damaged_exif_does_not_cost_the_photograph(self, tmp_path, name, exif):

@@ -160,6 +160,15 @@ def test_downloads_keep_size_and_exif(dtype, channels):
             assert image.format == format and image.getexif()[0x010F] == "Maker"
 
 
+def test_exif_that_does_not_fit_into_a_jpeg_does_not_cost_the_download():
+    exif = Image.Exif()
+    exif[0x010F] = "Maker" * 20_000
+    photo = Photo(np.zeros((10, 20, 3), np.uint8), exif.tobytes().removeprefix(b"Exif\0\0"))
+    for format, kept in (("PNG", True), ("JPEG", False)):
+        with Image.open(io.BytesIO(encode(photo, format))) as image:
+            assert (0x010F in image.getexif()) == kept
+
+
 FORGET = """
 import re
 from pathlib import Path
