@@ -31,7 +31,10 @@ _DATA_OPTIONS = {
 }
 
 Dataset = Annotated[str, typer.Argument(help="A name from `casestudy data list`, or folder:PATH.")]
-Method = Annotated[str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")]
+Method = Annotated[
+    str,
+    typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm, which sees 8 bits."),
+]
 Runtime = Annotated[
     Literal["keras", "litert", "litert-int8", "openvino-int8"],
     typer.Option(help="What runs a network: in floats, or in 8-bit integers."),
@@ -155,6 +158,7 @@ def train(
     from casestudy.paths import absolute, reports_root, run_name
     from casestudy.training import train
 
+    dataset = absolute(dataset)
     settings = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -184,7 +188,7 @@ def train(
         }
     precision = "mixed_bfloat16" if settings.pop("bfloat16") else "float32"
     sizes = {"filters": filters} if filters else {}
-    check_parameters({"seed": seed, **sizes, **settings})
+    check_parameters({"seed": seed, "protocol": protocol, **sizes, **settings})
     network = build(model, seed, precision, **sizes)
     if start == "released":
         load_weights(network, released.released_file(model, ".safetensors"))
@@ -196,7 +200,7 @@ def train(
         settings["simulated_from"] = data.simulated_from
     else:
         experiment = open_experiment(
-            absolute(dataset),
+            dataset,
             str(folder.parent),
             seed,
             split_by,
@@ -248,12 +252,12 @@ def evaluate(
     Example: casestudy evaluate ridnet --dataset folder:~/pairs
     """
     from casestudy import evaluation, models, released
-    from casestudy.paths import absolute, reports_root, run_name, written_whole
+    from casestudy.paths import absolute, reports_root, run_name, writable_file, written_whole
     from casestudy.trained import load_training, read_manifest
 
     dataset = absolute(dataset)
     name = "-".join([model, *([run] if run else []), run_name(dataset)])
-    output = output or reports_root() / "evaluation" / f"{name}.csv"
+    output = writable_file(output or reports_root() / "evaluation" / f"{name}.csv")
     if run:
         network = models.build(model, **({"filters": filters} if filters else {}))
         folder = reports_root() / run_name(dataset, run) / "models"
@@ -308,7 +312,7 @@ def quantize(
     Example: casestudy quantize ridnet --to int8
     """
     from casestudy import models
-    from casestudy.paths import reports_root, run_name
+    from casestudy.paths import reports_root, run_name, writable_file
     from casestudy.quantization import write_file
     from casestudy.trained import load_training
 
@@ -318,7 +322,7 @@ def quantize(
     else:
         network = models.load(model)
     name = "-".join([model, *([run] if run else []), to])
-    output = output or reports_root() / "litert" / f"{name}.tflite"
+    output = writable_file(output or reports_root() / "litert" / f"{name}.tflite")
     command = " ".join(
         [
             f"casestudy quantize {model} --to {to}",

@@ -90,11 +90,15 @@ def denoise_folder(
     Raises
     ------
     CaseStudyError
-        If `source` and `target` are the same, or there is no photograph.
+        If `source` and `target` are the same, `target` is a file, or there is no photograph.
     """
     if source.resolve() == target.resolve():
         raise CaseStudyError(
             f"{target}: results would replace their sources. Name another folder."
+        )
+    if target.exists() and not target.is_dir():
+        raise CaseStudyError(
+            f"{target} is a file, and results of a folder need one. Name another."
         )
     outcome, photographs = Outcome(), []
     results = target.resolve() if source.resolve() in target.resolve().parents else None

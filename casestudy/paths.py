@@ -84,6 +84,27 @@ def _folder_setting(variable: str, default: str) -> Path:
     return Path(value).expanduser().resolve() if value else project_root() / default
 
 
+def writable_file(path: Path) -> Path:
+    """Return the path after making its folder; called before long work whose result goes there.
+
+    Raises
+    ------
+    CaseStudyError
+        If no file can be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CaseStudyError(
+            f"{path} cannot be written: {error.strerror}. Name another file."
+        ) from error
+    if path.is_dir():
+        raise CaseStudyError(f"{path} is a folder. Name a file in it.")
+    if not os.access(path.parent, os.W_OK):
+        raise CaseStudyError(f"{path.parent} cannot be written to. Name a file elsewhere.")
+    return path
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and rename it to `path` when the block succeeds.

@@ -66,6 +66,9 @@ def test_help_is_there_for_every_command(command):
         (("train", "autoencoder", "--filters", "-4"), "filters"),
         (("train", "autoencoder", "--seed", "-1"), "seed"),
         (("train", "autoencoder", "--run", "../outside"), "cannot name a run"),
+        (("train", "cbdnet", "--loss", "cbdnet", "--protocol", "article"), "use loss=mse"),
+        (("evaluate", "autoencoder", "--dataset", "sample", "--output", "."), "is a folder"),
+        (("quantize", "autoencoder", "--output", "/dev/null/a.tflite"), "cannot be written"),
     ],
 )
 def test_a_wrong_argument_is_one_message_and_exit_code_1(arguments, message, tmp_path):
@@ -118,6 +121,17 @@ def test_train_writes_weights_and_a_second_call_loads_them(pair_folder, tmp_path
     assert (folder / "autoencoder.tensorboard").is_dir()
     refused = CliRunner().invoke(app, f"{command} {small} --loss mae".split())
     assert "loss was 'mse' and is now 'mae'" in str(refused.exception)
+
+
+def test_train_and_evaluate_name_the_run_of_a_folder_alike(pair_folder, tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.setattr("casestudy.paths.project_root", lambda: tmp_path)
+    monkeypatch.chdir(pair_folder)
+    command = "train autoencoder --dataset folder:. --epochs 1 --filters 4 --patch-size 32"
+    result = CliRunner().invoke(app, f"{command} --max-train-patches 16".split())
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "reports" / "folder-pairs" / "models" / "autoencoder.json").is_file()
 
 
 def test_train_goes_on_from_the_released_weights(pair_folder, tmp_path, monkeypatch):

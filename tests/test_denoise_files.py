@@ -131,6 +131,10 @@ class TestFolder:
         (tmp_path / "empty").mkdir()
         assert "no photograph" in str(run(tmp_path / "empty", tmp_path / "out").exception)
 
+    def test_a_target_that_is_a_file(self, tmp_path, photographs):
+        (tmp_path / "file").touch()
+        assert "is a file" in str(run(photographs, tmp_path / "file").exception)
+
     def test_a_target_that_cannot_be_written(self, tmp_path, photographs):
         (tmp_path / "file").touch()
         result = run(photographs, tmp_path / "file" / "out")
