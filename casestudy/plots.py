@@ -6,6 +6,7 @@ so that panels can be compared.
 
 from collections.abc import Mapping
 
+import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -64,8 +65,10 @@ def show_images(rows: Mapping[str, Mapping[str, np.ndarray]], width: float = 3.2
     return fig
 
 
-def zoom(image: np.ndarray, size: int = 64, factor: int = 4) -> np.ndarray:
-    """Return the central square of an image with every pixel repeated.
+def zoom(
+    image: np.ndarray, size: int = 64, factor: int = 4, corner: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Return a square of an image with every pixel repeated.
 
     Parameters
     ----------
@@ -74,10 +77,34 @@ def zoom(image: np.ndarray, size: int = 64, factor: int = 4) -> np.ndarray:
         Side of the square in pixels.
     factor : int
         How often each pixel is repeated along each side.
+    corner : (int, int), optional
+        Row and column of its upper left pixel; by default it is the central square.
     """
-    top, left = (max((side - size) // 2, 0) for side in image.shape[:2])
+    top, left = corner or [max((side - size) // 2, 0) for side in image.shape[:2]]
     square = image[top : top + size, left : left + size]
     return square.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
+    """Return the upper left corner of the square in which an image varies most, for `zoom`.
+
+    Detail is what denoising can cost; a square of nothing but sky shows none.
+
+    Parameters
+    ----------
+    clean : ndarray, shape (H, W, 3), uint8 or float in [0, 1]
+    size : int
+        Side of the square in pixels.
+    """
+    size = min(size, *clean.shape[:2])
+    mean, mean_square = (
+        cv2.boxFilter(values, -1, (size, size), anchor=(0, 0))
+        for values in (clean.astype(float), np.square(clean.astype(float)))
+    )
+    height, width = (side - size + 1 for side in clean.shape[:2])
+    variance = (mean_square - mean**2)[:height, :width].sum(axis=2)
+    top, left = np.unravel_index(variance.argmax(), variance.shape)
+    return int(top), int(left)
 
 
 def result_rows(
@@ -115,9 +142,11 @@ def result_rows(
 
 
 def zoomed(rows: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
-    """Return the rows of `show_images` with every image replaced by its enlarged centre."""
+    """Return the rows of `show_images`, the busiest square of each enlarged; see `busiest`."""
     return {
-        label: {title: zoom(image) for title, image in images.items()}
+        label: {
+            title: zoom(image, corner=busiest(images["clean"])) for title, image in images.items()
+        }
         for label, images in rows.items()
     }
 
@@ -238,14 +267,20 @@ def plot_search(searches: Mapping[str, pd.DataFrame], noisy_psnr_db: float) -> F
     return fig
 
 
-def plot_history(history: pd.DataFrame) -> Figure:
-    """Draw training and validation loss, and the PSNR of the validation patches, by epoch."""
+def plot_history(history: pd.DataFrame, noisy_psnr_db: float | None = None) -> Figure:
+    """Draw training and validation loss, and the PSNR of the validation patches, by epoch.
+
+    `noisy_psnr_db`, of the same patches before denoising, is drawn where it is known.
+    """
     fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
     left.plot(history["epoch"], history["loss"], "o-", color=CLEAN, label="training")
     left.plot(history["epoch"], history["val_loss"], "s-", color=NOISY, label="validation")
     left.set(ylabel="loss", yscale="log")
     left.legend()
-    right.plot(history["epoch"], history["val_psnr_db"], "s-", color=NOISY)
+    right.plot(history["epoch"], history["val_psnr_db"], "s-", color=NOISY, label="denoised")
+    if noisy_psnr_db is not None:
+        right.axhline(noisy_psnr_db, color="gray", linestyle=":", label="noisy input")
+        right.legend()
     right.set(ylabel="validation PSNR (dB)")
     for ax in (left, right):
         ax.set(xlabel="epoch")
@@ -290,13 +325,23 @@ def plot_gain_by_noise(scores: pd.DataFrame) -> Figure:
     others = scores[scores["method"] != "noisy"].join(
         noisy.rename("noisy_db"), on=["image", "patch"]
     )
-    fig, ax = plt.subplots(figsize=(7, 3.6))
+    ranked = others.groupby("method")["gain_db"].mean().sort_values(ascending=False).index
+    fig, ax = plt.subplots(figsize=(10, 4))
     sns.scatterplot(
-        others, x="noisy_db", y="gain_db", hue="method", style="method", alpha=0.7, ax=ax
+        others,
+        x="noisy_db",
+        y="gain_db",
+        hue="method",
+        style="method",
+        hue_order=ranked,
+        style_order=ranked,
+        palette="colorblind",
+        alpha=0.7,
+        ax=ax,
     )
     ax.axhline(0, color="gray", linewidth=1)
     ax.set(xlabel="PSNR of the noisy patch (dB)", ylabel="gain in PSNR (dB)")
-    ax.legend(title=None)
+    sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5), title=None)
     return fig
 
 
@@ -354,6 +399,45 @@ def plot_variants(table: pd.DataFrame) -> Figure:
         ax.set(xlabel=label, ylabel="")
         ax.get_legend().remove()
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=5)
+    return fig
+
+
+def plot_choice(table: pd.DataFrame) -> Figure:
+    """Draw PSNR against seconds per megapixel: networks in floats by Keras, and in 8 bits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `plot_variants`.
+    """
+    shown = table.reset_index()
+    shown = shown[shown["variant"].isin(["Keras", "LiteRT int8"])]
+    fig, ax = plt.subplots(figsize=(8, 4))
+    sns.lineplot(
+        shown,
+        x="seconds_per_megapixel",
+        y="psnr_db",
+        hue="network",
+        palette="colorblind",
+        linestyle=":",
+        legend=False,
+        ax=ax,
+    )
+    sns.scatterplot(
+        shown,
+        x="seconds_per_megapixel",
+        y="psnr_db",
+        hue="network",
+        style="variant",
+        palette="colorblind",
+        s=90,
+        ax=ax,
+    )
+    ax.set(xscale="log", xlabel="seconds per megapixel", ylabel="mean PSNR (dB)")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
+    sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5))
     return fig
 
 

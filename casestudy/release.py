@@ -20,7 +20,7 @@ from casestudy.metrics import psnr
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.patches import Patches
 from casestudy.paths import written_whole
-from casestudy.trained import load_training, read_manifest
+from casestudy.trained import load_training, read_manifest, stages
 
 DATASETS = {
     "polyu": "PolyU crops of held-out scenes, real noise",
@@ -86,6 +86,7 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
         title=released.TITLES[network],
         manifest=manifest,
         settings=manifest["identity"],
+        stages=stages(manifest),
         datasets=DATASETS,
         means={name: summarize(table).iloc[0] for name, table in scores.items()},
         cameras=summarize(scores["polyu"], ["camera"]),

@@ -182,6 +182,14 @@ def _families(datasets: str) -> set[str]:
     return {name.split("-")[0] for name in re.split(r", |\+", datasets)}
 
 
+def stages(manifest: dict[str, object]) -> list[dict[str, object]]:
+    """Return the manifests of a training and of those that it went on from, the last one first."""
+    parts = [manifest]
+    while parts[-1].get("start"):
+        parts.append(parts[-1]["start"])
+    return parts
+
+
 def effort(manifest: dict[str, object], article_epochs: int) -> str:
     """Say how long a finished training was, beside the article's 6,912 patches of 256x256.
 
@@ -193,15 +201,14 @@ def effort(manifest: dict[str, object], article_epochs: int) -> str:
         From `read_manifest`, or of a released network.
     article_epochs : int
     """
-    parts = [manifest]
-    while parts[-1].get("start"):
-        parts.append(parts[-1]["start"])
+    parts = stages(manifest)
     epochs = sum(part["last"]["epoch"] for part in parts)
     megapixels = sum(part["megapixels"] for part in parts)
     minutes = sum(part["seconds"] for part in parts) / 60
     article = article_epochs * ARTICLE_MEGAPIXELS
     return (
-        f"{epochs:.0f} epochs, {megapixels:,.1f} megapixels in {minutes:.1f} minutes. The "
+        (f"{len(parts)} trainings, one after the other: " if len(parts) > 1 else "")
+        + f"{epochs:.0f} epochs, {megapixels:,.1f} megapixels in {minutes:.1f} minutes. The "
         f"article's {article_epochs} epochs are {article:,.0f} megapixels, "
         f"{article / megapixels:,.1f} times as much."
     )

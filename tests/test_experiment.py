@@ -68,8 +68,12 @@ def test_a_method_joins_the_comparison_by_writing_its_scores(experiment):
     assert row["gain_db"] == pytest.approx(20 * np.log10(2), abs=1e-3)
     assert row["parameters"] == 12
     assert row["psnr_low"] <= row["psnr_db"] <= row["psnr_high"]
-    # Paired: the same gain on every image leaves nothing open.
+    # Paired: the same difference on every image leaves nothing open.
     assert [row["gain_low"], row["gain_high"]] == pytest.approx([20 * np.log10(2)] * 2, abs=1e-3)
+    columns = ["behind_db", "behind_low", "behind_high"]
+    assert row[columns].tolist() == [0, 0, 0]
+    last = summary.iloc[1][columns].tolist()
+    assert last == pytest.approx([20 * np.log10(2)] * 3, abs=1e-3)
 
     save_summary(summary, experiment.folder)
     written = pd.read_csv(experiment.folder / "results.csv")

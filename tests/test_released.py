@@ -121,6 +121,6 @@ def test_a_training_that_went_on_counts_with_what_it_started_from():
     after = {"last": {"epoch": 6}, "megapixels": 1000.0, "seconds": 60, "start": before}
     article = 2 * 6912 * 256 * 256 / 1e6
     assert effort(after, article_epochs=2) == (
-        "10 epochs, 1,500.0 megapixels in 1.5 minutes. The article's 2 epochs are "
-        f"{article:.0f} megapixels, {article / 1500:.1f} times as much."
+        "2 trainings, one after the other: 10 epochs, 1,500.0 megapixels in 1.5 minutes. "
+        f"The article's 2 epochs are {article:.0f} megapixels, {article / 1500:.1f} times as much."
     )
