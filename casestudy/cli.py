@@ -31,10 +31,7 @@ _DATA_OPTIONS = {
 }
 
 Dataset = Annotated[str, typer.Argument(help="A name from `casestudy data list`, or folder:PATH.")]
-Method = Annotated[
-    str,
-    typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm, which sees 8 bits."),
-]
+Method = Annotated[str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")]
 Runtime = Annotated[
     Literal["keras", "litert", "litert-int8", "openvino-int8"],
     typer.Option(help="What runs a network: in floats, or in 8-bit integers."),

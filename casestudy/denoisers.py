@@ -7,7 +7,7 @@ import numpy as np
 
 from casestudy.inference import TILE, denoise, full_scale, network_denoiser
 from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
-from casestudy.nlm import PATCH, WINDOW, nlm_opencv, noise_level
+from casestudy.nlm import PATCH, WINDOW, nlm_skimage, noise_level
 
 
 def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[..., np.ndarray]:
@@ -16,7 +16,8 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     Parameters
     ----------
     method : str
-        A name in `casestudy.released.NETWORKS`, or nlm.
+        A name in `casestudy.released.NETWORKS`, or nlm: `casestudy.nlm.nlm_skimage`, the better
+        one of the two filters.
     runtime : {"keras", "litert", "litert-int8", "openvino-int8"}
         In floats, or in 8-bit integers; without a meaning for nlm.
     tile : int
@@ -55,7 +56,7 @@ def _denoise_by_nlm(
     channels = np.atleast_3d(image)
     colours = channels[..., : 3 if channels.shape[2] > 2 else 1]
     level = noise_level(colours / np.float32(full_scale(image)))
-    nlm = partial(nlm_opencv, strength=1.0, level=level)
+    nlm = partial(nlm_skimage, strength=1.0, level=level)
     reach = PATCH // 2 + WINDOW // 2
     overlap = -(-4 * reach // 16) * 16  # of which the outer quarter is not used
     tiles = (max(tile, 2 * overlap), overlap) if tile else (0, 0)

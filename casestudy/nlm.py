@@ -44,7 +44,7 @@ def noise_level(image: np.ndarray) -> float:
     return float(np.mean(np.median(np.abs(details), axis=(0, 1))) / 0.6745)
 
 
-def nlm_opencv(noisy: np.ndarray, strength: float, level: float | None = None) -> np.ndarray:
+def nlm_opencv(noisy: np.ndarray, strength: float) -> np.ndarray:
     """Denoise with OpenCV's NLM, which separates lightness from colour (CIE Lab).
 
     Parameters
@@ -52,24 +52,23 @@ def nlm_opencv(noisy: np.ndarray, strength: float, level: float | None = None) -
     noisy : ndarray, shape (N, H, W, 3), float32 in [0, 1]
         Rounded to 8 bits, the only depth that OpenCV's colour NLM takes.
     strength : float
-        Filter strength h in multiples of the noise level.
-    level : float, optional
-        By default each image's own, by `noise_level`.
+        Filter strength h in multiples of each image's noise level, by `noise_level`.
 
     Returns
     -------
     ndarray of noisy's shape, float32 in [0, 1]
     """
-    levels = [noise_level(image) if level is None else level for image in noisy]
-    return np.stack([_opencv(i, strength * own) for i, own in zip(noisy, levels, strict=True)])
+    return np.stack([_opencv(image, strength * noise_level(image)) for image in noisy])
 
 
-def nlm_skimage(noisy: np.ndarray, strength: float) -> np.ndarray:
+def nlm_skimage(noisy: np.ndarray, strength: float, level: float | None = None) -> np.ndarray:
     """Denoise with scikit-image's NLM, which compares all three channels at once.
 
-    Parameters and return value are those of `nlm_opencv`, but for a level; nothing is rounded.
+    Parameters and return value are those of `nlm_opencv`, but nothing is rounded, and `level`
+    stands for each image's own noise level if it is given.
     """
-    return np.stack([_skimage(image, strength) for image in noisy])
+    levels = [noise_level(image) if level is None else level for image in noisy]
+    return np.stack([_skimage(i, strength * own) for i, own in zip(noisy, levels, strict=True)])
 
 
 NLM = {"NLM (OpenCV)": nlm_opencv, "NLM (scikit-image)": nlm_skimage}
@@ -119,12 +118,12 @@ def _opencv(image: np.ndarray, h: float) -> np.ndarray:
     return cv2.cvtColor(denoised, cv2.COLOR_BGR2RGB) / np.float32(255)
 
 
-def _skimage(image: np.ndarray, strength: float) -> np.ndarray:
+def _skimage(image: np.ndarray, h: float) -> np.ndarray:
     return denoise_nl_means(
         image,
         patch_size=PATCH,
         patch_distance=WINDOW // 2,
-        h=strength * noise_level(image),
+        h=h,
         fast_mode=True,
         channel_axis=-1,
     )
