@@ -386,8 +386,15 @@ def _float16(in_floats: bytes) -> bytes:
 
 
 def _dynamic_int8(in_floats: bytes) -> bytes:
+    """Return a network with weights in 8 bits, but for those of transposed convolutions.
+
+    For these with features in floats LiteRT has no fast kernel.
+    """
+    work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
+    work.update_quantization_recipe(
+        ".*", TFLOperationName.CONV_2D_TRANSPOSE, algorithm_key=AlgorithmName.NO_QUANTIZE
+    )
     with _quietly():
-        work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
         return bytes(work.quantize(enable_progress_report=False).quantized_model)
 
 
