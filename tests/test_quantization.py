@@ -57,6 +57,17 @@ def test_dilated_convolutions_are_single_operations():
     assert operations.keys() == {"CONV_2D", "ADD", "CONCATENATION", "MEAN", "LOGISTIC", "MUL"}
 
 
+def test_of_dynamic_int8_transposed_convolutions_are_in_floats():
+    interpreter = Interpreter(model_content=convert(models.build("autoencoder"), "dynamic-int8"))
+    tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    types = {
+        op["op_name"]: {tensors[i]["dtype"] for i in op["inputs"] if len(tensors[i]["shape"]) == 4}
+        for op in interpreter._get_ops_details()
+    }
+    assert types["TRANSPOSE_CONV"] == {np.float32}
+    assert types["CONV_2D"] == {np.float32, np.int8}  # features and weights
+
+
 def test_eight_bits_need_less_than_a_third_and_half_precision_half():
     model, images = models.build("ridnet"), [np.full((1, 64, 64, 3), 0.5, np.float32)]
     sizes = {kind: len(convert(model, kind, images)) for kind in KINDS}
