@@ -546,7 +546,7 @@ class Training:
             raise CaseStudyError(
                 f"{file} belongs to a training from other first weights: another --start or "
                 "--filters, other released weights, or a network that was trained since it was "
-                "built. Use the same ones, or delete {self.model.name}.* there to train anew."
+                f"built. Use the same ones, or delete {self.model.name}.* there to train anew."
             )
         if changed:
             changes = "; ".join(
