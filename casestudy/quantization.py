@@ -52,12 +52,13 @@ from casestudy.patches import Patches
 from casestudy.paths import written_whole
 
 KINDS = ("float32", "float16", "dynamic-int8", "int8")
-# What suffers from 8 bits. By `sensitivity`: blocks without a skip, which carry the picture. And
-# the end of RIDNet's modules: weights of channels, what they weigh, and the sums of the skips,
-# where what a module adds is rounded with what it adds to.
+# What suffers from 8 bits. By `sensitivity`: blocks without a skip, which carry the picture; and
+# the end of one of PRIDNet's scales, where an error covers 8x8 pixels. And the end of RIDNet's
+# modules: weights of channels, what they weigh, and the sums of the skips, where what a module
+# adds is rounded with what it adds to.
 _ENDS = [f"eam{number}.{end}" for number in (1, 2, 3, 4) for end in ("attention", "short_skip")]
 SENSITIVE = {
-    "pridnet-half": ("estimate", "fusion"),
+    "pridnet-half": ("estimate", "fusion", "pyramid8.up1", "pyramid8.out", "pyramid8.enlarge"),
     "ridnet": ("head", *_ENDS, "long_skip"),
 }
 CALIBRATION_PATCHES = 16
