@@ -433,10 +433,8 @@ def plot_choice(table: pd.DataFrame) -> Figure:
         s=90,
         ax=ax,
     )
-    ax.set(xscale="log", xlabel="seconds per megapixel", ylabel="mean PSNR (dB)")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.xaxis.set_major_formatter("{x:g}")
-    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set(xlabel="seconds per megapixel", ylabel="mean PSNR (dB)")
+    _make_logarithmic(ax, shown["seconds_per_megapixel"])
     sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5))
     return fig
 
@@ -454,7 +452,7 @@ def plot_sensitivity(table: pd.DataFrame) -> Figure:
 def _label_points(ax: Axes, x: pd.Series, y: pd.Series, labels: pd.Series) -> None:
     """Draw named points on a logarithmic axis; names towards the middle, none over another."""
     ax.scatter(x, y, color=NOISY)
-    ax.set_xscale("log")
+    _make_logarithmic(ax, x)
     ax.margins(0.25)
     middle = np.sqrt(x.min() * x.max())
     line, free = 0.1 * (y.max() - y.min()), np.inf  # the height of a name, and of what is left
@@ -469,6 +467,11 @@ def _label_points(ax: Axes, x: pd.Series, y: pd.Series, labels: pd.Series) -> No
             ha="left" if side == 1 else "right",
             va="center",
         )
+
+
+def _make_logarithmic(ax: Axes, x: pd.Series) -> None:
+    """Give plain numbers to a logarithmic axis of such values, the fewer the wider they spread."""
+    ax.set_xscale("log")
     if x.max() < 100 * x.min():
         ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter("{x:g}")
