@@ -271,10 +271,17 @@ def about_page() -> None:
         f"else comes or goes. {', '.join(FORMATS)} are read, of up to "
         f"{service.max_pixels() / 1e6:g} megapixels and {service.MAX_BYTES >> 20} MB."
     )
-    table = reference_results()
-    if table is not None:
+    real = released.read_scores()
+    st.subheader("Scores on real noise")
+    show_scores(real)
+    st.caption(
+        f"Means over {real['images'][0]} crops of PolyU's photographs, of scenes that no network "
+        f"was trained on; noisy they have {real['noisy_psnr_db'][0]:.2f} dB."
+    )
+    results = reference_results()
+    if results is not None:
         st.subheader("Scores on simulated noise")
-        st.dataframe(table, hide_index=True)
+        show_scores(results)
         st.caption("Means over the test patches of `sample`, from the reference report.")
     st.subheader("Model cards")
     for network, title in released.TITLES.items():
@@ -283,20 +290,26 @@ def about_page() -> None:
             st.markdown(card.replace("\n# ", "\n### ").replace("\n## ", "\n#### "))
 
 
+def show_scores(table: pd.DataFrame) -> None:
+    columns = {
+        "method": "method",
+        "psnr_db": st.column_config.NumberColumn("PSNR, dB", format="%.2f"),
+        "gain_db": st.column_config.NumberColumn("gain, dB", format="%+.2f"),
+        "ssim": st.column_config.NumberColumn("SSIM", format="%.3f"),
+        "seconds_per_megapixel": st.column_config.NumberColumn(
+            "s per megapixel (Keras)", format="%.1f"
+        ),
+    }
+    there = [name for name in columns if name in table]
+    st.dataframe(table, hide_index=True, column_order=there, column_config=columns)
+
+
 def reference_results() -> pd.DataFrame | None:
     """Return the reference report's scores, which a clone has and an installed copy has not."""
     try:
-        results = pd.read_csv(reports_root() / "reference" / "results.csv")
+        return pd.read_csv(reports_root() / "reference" / "results.csv")
     except (CaseStudyError, FileNotFoundError):
         return None
-    columns = {
-        "method": "method",
-        "psnr_db": "PSNR, dB",
-        "gain_db": "gain, dB",
-        "ssim": "SSIM",
-        "seconds_per_megapixel": "s per megapixel (Keras)",
-    }
-    return results[list(columns)].rename(columns=columns).round(3)
 
 
 def icon() -> Image.Image:

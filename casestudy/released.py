@@ -5,6 +5,7 @@ lists them all, in the format of the command sha256sum.
 """
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,7 @@ TITLES = {  # in comparisons
     "ridnet": "RIDNet",
 }
 NETWORKS = tuple(TITLES)
+SCORES = ["noisy_psnr_db", "psnr_db", "gain_db", "noisy_ssim", "ssim"]
 
 
 def released_file(network: str, suffix: str) -> Path:
@@ -60,6 +62,25 @@ def read_history(network: str) -> pd.DataFrame:
 def read_manifest(network: str) -> dict[str, object]:
     """Return what was written down of the training of a released network."""
     return json.loads(released_file(network, ".json").read_text())
+
+
+def read_scores() -> pd.DataFrame:
+    """Return what the model cards say of real noise: PolyU's crops of scenes held out.
+
+    Returns
+    -------
+    DataFrame
+        One row per network, the best first: method, images and `SCORES`, means over whole crops;
+        see `casestudy.evaluation.evaluate`.
+    """
+    rows = []
+    for network, title in TITLES.items():
+        card = released_file(network, ".md").read_text()
+        line = re.search(r"^\| `polyu`: (.+) \|$", card, re.MULTILINE)
+        _, images, *scores = line[1].split(" | ")
+        rows.append([title, int(images), *map(float, scores)])
+    table = pd.DataFrame(rows, columns=["method", "images", *SCORES])
+    return table.sort_values("psnr_db", ascending=False, ignore_index=True)
 
 
 def read_checksums() -> dict[str, str]:
