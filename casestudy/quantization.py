@@ -177,7 +177,8 @@ def measure_variants(
     Returns
     -------
     table : DataFrame
-        By variant: size_mb, psnr_db, lost_db (beside the first variant), ssim,
+        By variant: size_mb, psnr_db (of patches that no variant gives back exactly, as where all
+        is clipped to white), lost_db (beside the first variant), ssim,
         seconds_per_megapixel (median over patches), times_as_fast (as the first variant) and
         peak_mb, the memory of a process that denoises one tile.
     denoised : dict of str to ndarray
@@ -193,7 +194,7 @@ def measure_variants(
     table = pd.DataFrame(
         {
             "size_mb": {name: _megabytes(model, file) for name, file in files.items()},
-            "psnr_db": {name: table["psnr_db"].mean() for name, table in scores.items()},
+            "psnr_db": _mean_psnr_db(scores),
             "ssim": {name: table["ssim"].mean() for name, table in scores.items()},
             "seconds_per_megapixel": seconds_per_megapixel(scores),
             "peak_mb": dict(zip(files, peaks, strict=True)),
@@ -204,6 +205,11 @@ def measure_variants(
     speed = first["seconds_per_megapixel"] / table["seconds_per_megapixel"]
     table.insert(5, "times_as_fast", speed)
     return table.rename_axis("variant"), denoised
+
+
+def _mean_psnr_db(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
+    psnr_db = pd.DataFrame({name: table["psnr_db"] for name, table in scores.items()})
+    return psnr_db[np.isfinite(psnr_db).all(axis=1)].mean()
 
 
 def _megabytes(model: keras.Model, file: Path | None) -> float:
@@ -238,21 +244,20 @@ def sensitivity(
         anyway: block, lost_db (mean PSNR in floats minus mean PSNR with this block in 8 bits).
     """
 
-    def mean_psnr_db(content: bytes) -> float:
+    def scored(content: bytes) -> pd.DataFrame:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "network.tflite"
             file.write_bytes(content)
-            scores, _ = score(model.name, litert_denoiser(file, model.name), patches, 1)
-        return scores["psnr_db"].mean()
+            return score(model.name, litert_denoiser(file, model.name), patches, 1)[0]
 
     in_floats, blocks = _in_floats(model), _blocks(model)
-    measured, whole = _calibrate(in_floats, calibration), mean_psnr_db(in_floats)
-    rows = []
+    measured, scores = _calibrate(in_floats, calibration), {"floats": scored(in_floats)}
     for block in tqdm(blocks, desc="blocks in 8 bits", leave=False):
         others = [other for other in blocks if other != block]
-        in_8_bits = _int8(model, in_floats, measured, others)
-        rows.append([block, whole - mean_psnr_db(in_8_bits)])
-    return pd.DataFrame(rows, columns=["block", "lost_db"])
+        scores[block] = scored(_int8(model, in_floats, measured, others))
+    psnr_db = _mean_psnr_db(scores)
+    lost_db = psnr_db["floats"] - psnr_db[blocks]
+    return lost_db.rename("lost_db").rename_axis("block").reset_index()
 
 
 def write_file(

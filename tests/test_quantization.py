@@ -9,15 +9,18 @@ import cv2
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
 from typer.testing import CliRunner
 
 from casestudy import models
 from casestudy.cli import app
+from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
 from casestudy.inference import network_denoiser
 from casestudy.litert import litert_denoiser, litert_file
 from casestudy.metrics import score
+from casestudy.patches import cut_patches
 from casestudy.quantization import (
     KINDS,
     calibration_images,
@@ -154,6 +157,21 @@ def test_variants_are_measured_beside_keras(tmp_path):
     assert table["size_mb"].iloc[0] == pytest.approx(model.count_params() * 4 / 1e6)
     assert table["times_as_fast"].iloc[0] == 1
     assert (table["peak_mb"].iloc[1:] < table["peak_mb"].iloc[0]).all()
+
+
+def test_a_patch_that_comes_back_exactly_is_in_no_mean(pair_folder):
+    """A network that paints all black, on patches of which one is black."""
+    Image.new("RGB", (96, 80)).save(pair_folder / "clean" / "scene0.png")
+    name = f"folder:{pair_folder}"
+    patches = cut_patches(name, load_pairs(name)[:3], size=64)
+    model = models.load("autoencoder")
+    last = model.layers[-1]
+    last.set_weights([np.zeros_like(weight) for weight in last.get_weights()])
+    table, denoised = measure_variants(model, {"Keras": None}, patches)
+    assert not denoised["Keras"].any()
+    clean = patches.of_images(["scene1", "scene2"]).clean(slice(None))
+    errors = np.square(clean).mean(axis=(1, 2, 3))
+    assert table["psnr_db"].item() == pytest.approx(np.mean(-10 * np.log10(errors)))
 
 
 def test_a_file_is_run_without_tensorflow(tmp_path):
