@@ -34,7 +34,7 @@ Dataset = Annotated[str, typer.Argument(help="A name from `casestudy data list`,
 Method = Annotated[str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")]
 Runtime = Annotated[
     Literal["keras", "litert", "litert-int8", "openvino-int8"],
-    typer.Option(help="What runs a network: in floats, or in 8-bit integers."),
+    typer.Option(help="What runs a network, in floats or in 8-bit integers: faster on CPUs."),
 ]
 
 
@@ -337,7 +337,7 @@ def denoise(
     source: Annotated[Path, typer.Argument(help="A photograph, or a folder of them.")],
     target: Annotated[Path, typer.Argument(help="The file to write, or the folder.")],
     model: Method = "ridnet",
-    runtime: Runtime = "keras",
+    runtime: Runtime = "litert-int8",
     tile: Annotated[
         int, typer.Option(help="Pixels that a network works on at once, squared; 0: the image.")
     ] = 512,
