@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from casestudy.errors import CaseStudyError
 
 
@@ -63,8 +65,8 @@ def run_name(dataset: str, run: str | None = None) -> str:
     """
     if run is None:
         kind, _, path = dataset.partition(":")
-        run = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{kind}-{Path(path).name}" if path else kind)
-    if not re.fullmatch(r"\w[\w.-]{0,79}", run, re.A):
+        run = re.sub(r"[^\w.-]+", "-", f"{kind}-{Path(path).name}" if path else kind)[:80]
+    if not re.fullmatch(r"\w[\w.-]{0,79}", run):
         raise CaseStudyError(
             f"{run!r} cannot name a run, because it names a folder in reports/: at most 80 "
             "letters, digits, dots, dashes and underscores, the first a letter or digit."
@@ -103,6 +105,36 @@ def writable_file(path: Path) -> Path:
     if not os.access(path.parent, os.W_OK):
         raise CaseStudyError(f"{path.parent} cannot be written to. Name a file elsewhere.")
     return path
+
+
+@contextmanager
+def only_writer(folder: Path, remedy: str) -> Iterator[None]:
+    """Let one process at a time write to a folder, which is made if needed.
+
+    Parameters
+    ----------
+    folder : Path
+    remedy : str
+        What to do where it cannot be written to.
+
+    Raises
+    ------
+    CaseStudyError
+        If another process is at work there, or something cannot be read or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise CaseStudyError(
+            f"Another process is at work in {folder}. Wait until it has finished."
+        ) from error
+    except OSError as error:
+        raise CaseStudyError(
+            f"{error.filename or folder} could not be read or written: "
+            f"{error.strerror or error}. {remedy}; the same command goes on."
+        ) from error
 
 
 @contextmanager

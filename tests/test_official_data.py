@@ -16,6 +16,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from official_trees import (
@@ -355,6 +356,31 @@ def test_renoir_from_a_tar_archive(data, tmp_path):
         archive.add(tmp_path / "made", "RENOIR")
     add("renoir", [tmp_path / "renoir.tar.gz"])
     assert len(load_pairs("renoir")) == RENOIR_PAIRS
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_a_damaged_compressed_archive_is_refused(data, tmp_path, kind):
+    """Wherever the damage is: pixels, headers or the end."""
+    batch = tmp_path / "Mi3_Aligned" / "Batch_001"
+    batch.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for name in ("IMG_001Noisy", "IMG_002Reference"):
+        pixels = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(batch / f"{name}.bmp")
+    archive = tmp_path / f"Mi3_Aligned.tar.{kind}"
+    with tarfile.open(archive, f"w:{kind}") as file:
+        file.add(batch.parent, "Mi3_Aligned")
+    whole = archive.read_bytes()
+    for position in np.linspace(100, len(whole) - 5, 12).astype(int):
+        damaged = bytearray(whole)
+        damaged[position] ^= 0xFF
+        archive.write_bytes(damaged)
+        with pytest.raises(CaseStudyError, match="is not a whole zip or tar archive"):
+            add("renoir", [archive])
+    assert not list(data.rglob("*.bmp"))
+    archive.write_bytes(whole)
+    add("renoir", [archive])
+    assert len(list(data.rglob("*.bmp"))) == 2
 
 
 def test_an_archive_of_something_else_is_refused(data, tmp_path):

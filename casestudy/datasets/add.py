@@ -1,17 +1,17 @@
 """Add datasets that come as archives, downloaded by hand or, where that can be, from here."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import requests
-from filelock import FileLock, Timeout
 
 from casestudy.datasets import renoir, sidd
 from casestudy.datasets.archives import open_archive, require_space, unpack
 from casestudy.datasets.download import download
 from casestudy.errors import CaseStudyError
-from casestudy.paths import data_root
+from casestudy.paths import data_root, only_writer
+
+_REMEDY = "Free some space, or set CASESTUDY_DATA to a folder you may write to"
 
 
 def add(dataset: str, archives: Sequence[Path]) -> Path:
@@ -44,7 +44,7 @@ def add(dataset: str, archives: Sequence[Path]) -> Path:
     if missing := [archive for archive in archives if not archive.is_file()]:
         raise CaseStudyError(f"{missing[0]} is not there. Give the name of a file you downloaded.")
     folder = data_root() / dataset
-    with _writing(folder):
+    with only_writer(folder, _REMEDY):
         for archive in archives:
             if dataset == "sidd":
                 _published(archive).verify(archive)
@@ -77,7 +77,7 @@ def fetch_sidd(server: str = sidd.SERVER) -> Path:
     if archive.exists():
         return add("sidd", [archive])
     part = archive.with_name(f"{archive.name}.part")
-    with _writing(folder):
+    with only_writer(folder, _REMEDY):
         done = part.stat().st_size if part.exists() else 0
         require_space(folder, 2 * sidd.MEDIUM.size - done)  # for the archive, and unpacked
         _download(server + archive.name, part)
@@ -134,23 +134,3 @@ def _unpack(dataset: str, archive: Path, folder: Path) -> None:
         if dataset == "renoir":
             folder = folder / renoir.place(archive, [member.path for member in members])
         unpack(archive, members, folder)
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """Let one process at a time write to a folder; say what is wrong where it cannot."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise CaseStudyError(
-            f"Another process is at work in {folder}. Wait until it has finished."
-        ) from error
-    except OSError as error:
-        raise CaseStudyError(
-            f"{error.filename or folder} could not be read or written: "
-            f"{error.strerror or error}. Free "
-            "some space, or set CASESTUDY_DATA to a folder you may write to; the same command "
-            "goes on."
-        ) from error

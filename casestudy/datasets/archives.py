@@ -4,7 +4,6 @@ A name that leads out of the folder, a link or a device refuses the whole archiv
 is written. Files are unpacked into a hidden folder first and get their places when all are whole.
 """
 
-import gzip
 import hashlib
 import lzma
 import os
@@ -35,7 +34,6 @@ _DAMAGED = (
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
-    gzip.BadGzipFile,
     EOFError,
     NotImplementedError,  # a way of compression that zipfile does not know
 )
@@ -77,7 +75,9 @@ def open_archive(archive: Path) -> Iterator[list[Member]]:
         else:
             with tarfile.open(archive) as file:
                 yield _checked(archive, _tar_members(file))
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk
+            raise
         raise CaseStudyError(
             f"{archive} is not a whole zip or tar archive ({error}): its download was cut off, or "
             "it is damaged. Download it again."
@@ -146,6 +146,12 @@ def _tar_members(file: tarfile.TarFile) -> Iterator[tuple[str, Member]]:
         wrong = "" if info.isfile() or info.isdir() else "is a link or a device"
         if wrong or not info.isdir():
             yield wrong, Member(_path(info.name), info.size, lambda i=info: file.extractfile(i))
+    # A damaged header looks like the end to tarfile, which never reads on to the checksum of a
+    # compressed stream.
+    file.fileobj.seek(file.offset)
+    while rest := file.fileobj.read(CHUNK):
+        if rest.strip(b"\0"):
+            raise tarfile.ReadError("something follows its end")
 
 
 def _path(name: str) -> PurePosixPath:
