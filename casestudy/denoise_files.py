@@ -1,5 +1,6 @@
 """Denoise photographs from file to file, one or a whole folder of them."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ class Outcome:
     others : list of Path
         Files whose names do not end as those of photographs.
     failed : dict of Path to str
-        Photographs that could not be denoised, and why.
+        Photographs that could not be denoised, folders that could not be read, and why.
     conversions : dict of Path to tuple of str
         What had to be changed beside the noise.
     """
@@ -101,12 +102,9 @@ def denoise_folder(
             f"{target} is a file, and results of a folder need one. Name another."
         )
     outcome, photographs = Outcome(), []
-    results = target.resolve() if source.resolve() in target.resolve().parents else None
-    for path in sorted(source.rglob("*")):
-        hidden = any(part[0] == "." for part in path.relative_to(source).parts)
-        if path.is_file() and not hidden and results not in path.resolve().parents:
-            (photographs if path.suffix.lower() in SUFFIXES else outcome.others).append(path)
-    if not photographs:
+    for path in _files(source, target.resolve(), outcome):
+        (photographs if path.suffix.lower() in SUFFIXES else outcome.others).append(path)
+    if not photographs and not outcome.failed:
         raise CaseStudyError(
             f"{source} holds no photograph: no name there ends with {', '.join(SUFFIXES)}."
         )
@@ -127,3 +125,22 @@ def denoise_folder(
         if photo.conversions:
             outcome.conversions[path] = photo.conversions
     return outcome
+
+
+def _files(source: Path, results: Path, outcome: Outcome) -> list[Path]:
+    """Return all files but the hidden and the results; folders that cannot be read have failed."""
+
+    def fail(error: OSError) -> None:
+        folder = Path(error.filename)
+        outcome.failed[folder] = f"{folder} cannot be read: {error.strerror}."
+
+    found = []
+    for folder, subfolders, names in os.walk(source, onerror=fail):
+        subfolders[:] = [
+            name
+            for name in subfolders
+            if name[0] != "." and Path(folder, name).resolve() != results
+        ]
+        found += [Path(folder, name) for name in names if name[0] != "."]
+    # In a folder that may be listed but not entered nothing can be asked of a file.
+    return sorted(p for p in found if not os.access(p.parent, os.X_OK) or p.is_file())

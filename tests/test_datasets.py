@@ -2,6 +2,8 @@
 
 import errno
 import hashlib
+import os
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -62,6 +64,7 @@ def own_pairs(tmp_path):
 def crops(tmp_path, monkeypatch):
     """A data root with two pairs named like PolyU's; returns the folder of crops."""
     monkeypatch.setenv("CASESTUDY_DATA", str(tmp_path))
+    monkeypatch.setattr(polyu, "PAIRS", 2)
     images = tmp_path / "polyu" / "CroppedImages"
     images.mkdir(parents=True)
     for seed, stem in enumerate(("Sony_4_200_3200_door_10", "NikonD800_6-3_125_5000_plant__4")):
@@ -95,6 +98,14 @@ def test_home_and_working_directory_are_starting_points(own_pairs, monkeypatch):
     assert len(load_pairs(f"folder:~/{own_pairs.name}")) == 3
     monkeypatch.chdir(own_pairs.parent)
     assert len(load_pairs(f"folder:{own_pairs.name}")) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_in_another_encoding_is_refused(own_pairs):
+    for side in ("noisy", "clean"):
+        Image.fromarray(photograph()).save(own_pairs / side / os.fsdecode(b"caf\xe9.png"))
+    with pytest.raises(CaseStudyError, match=r"caf\\udce9\.png.* not UTF-8"):
+        check(f"folder:{own_pairs}")
 
 
 @pytest.mark.parametrize("sides", [[], ["noisy"], ["noisy", "clean"]])
@@ -148,6 +159,26 @@ def test_polyu_file_without_partner_is_named(crops):
     (crops / "Sony_4_200_3200_door_10_mean.JPG").unlink()
     with pytest.raises(CaseStudyError, match=r"door_10_real\.JPG.*data check polyu"):
         load_pairs("polyu")
+
+
+def test_a_part_of_polyu_is_not_taken_for_it(crops):
+    """As a fetch that was interrupted leaves it."""
+    for kind in ("real", "mean"):
+        (crops / f"Sony_4_200_3200_door_10_{kind}.JPG").unlink()
+    with pytest.raises(CaseStudyError, match=r"holds 1 of 2 pairs.*data fetch polyu"):
+        load_pairs("polyu")
+    findings, sound = check("polyu")
+    assert sound == 1 and findings["kind"].tolist() == ["incomplete"]
+    assert fetch.availability().set_index("dataset").loc["polyu", "pairs"] == 0
+
+
+def test_a_part_of_bsds500_is_not_taken_for_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("CASESTUDY_DATA", str(tmp_path))
+    (tmp_path / "bsds500" / "train").mkdir(parents=True)
+    Image.fromarray(photograph()).save(tmp_path / "bsds500" / "train" / "1.jpg")
+    for dataset in ("bsds500", "bsds500-clean"):
+        with pytest.raises(CaseStudyError, match=r"holds 1 of 500 photographs.*unpack BSR"):
+            load_pairs(dataset)
 
 
 def test_foreign_file_among_polyu_is_named(crops):
@@ -286,7 +317,7 @@ def test_check_lists_everything_that_is_wrong(own_pairs):
 def test_check_of_polyu_lists_lonely_files_and_frames_by_name(crops):
     (crops / "Sony_4_200_3200_door_10_mean.JPG").unlink()
     findings, sound = check("polyu")
-    assert sound == 1 and findings["kind"].tolist() == ["no partner"]
+    assert sound == 1 and findings["kind"].tolist() == ["no partner", "incomplete"]
     frames = crops.parent / "OriginalImages"
     frames.mkdir()
     for kind in ("Real", "mean"):

@@ -1,5 +1,6 @@
 """`casestudy denoise`: files in, files out, and nothing lost or harmed."""
 
+import os
 import struct
 import zlib
 
@@ -134,6 +135,15 @@ class TestFolder:
     def test_a_target_that_is_a_file(self, tmp_path, photographs):
         (tmp_path / "file").touch()
         assert "is a file" in str(run(photographs, tmp_path / "file").exception)
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+    @pytest.mark.parametrize("mode", [0o000, 0o644])
+    def test_a_folder_that_cannot_be_read_is_reported(self, tmp_path, photographs, mode):
+        (photographs / "below").chmod(mode)
+        result = run(photographs, tmp_path / "out")
+        (photographs / "below").chmod(0o755)
+        assert result.exit_code == 1 and "3 denoised" in result.stdout
+        assert str(photographs / "below") in result.stderr
 
     def test_a_target_that_cannot_be_written(self, tmp_path, photographs):
         (tmp_path / "file").touch()

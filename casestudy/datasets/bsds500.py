@@ -23,6 +23,7 @@ REMEDY = (
     "in BSR/BSDS500/data/images to bsds500/ in the data root"
 )
 PARTS = {"train": "train", "val": "validation", "test": "test"}  # of a split, by folder
+PHOTOGRAPHS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ def pairs() -> list[SimulatedPair]:
     Raises
     ------
     CaseStudyError
-        If they are not under the data root.
+        If they are not under the data root, or not all of them.
     """
     return [
         SimulatedPair(
@@ -70,7 +71,7 @@ def clean_pairs() -> list[CleanPair]:
     Raises
     ------
     CaseStudyError
-        If they are not under the data root.
+        If they are not under the data root, or not all of them.
     """
     return [
         CleanPair(id=path.stem, scene=path.stem, part=PARTS[path.parent.name], photograph=path)
@@ -89,5 +90,9 @@ def _photographs() -> list[Path]:
         raise CaseStudyError(
             f"BSDS500's photographs are not in {folder()}. To get them, {REMEDY}; "
             "or set CASESTUDY_DATA to the folder that holds bsds500/."
+        )
+    if len(paths) != PHOTOGRAPHS:
+        raise CaseStudyError(
+            f"{folder()} holds {len(paths)} of {PHOTOGRAPHS} photographs. To get all, {REMEDY}."
         )
     return paths

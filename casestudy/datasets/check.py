@@ -18,7 +18,11 @@ _FIND = {
     "sidd": sidd.find,
     "renoir": renoir.find,
 }
-_INCOMPLETE = {"sidd": sidd.incomplete, "renoir": renoir.incomplete}
+_INCOMPLETE = {
+    "polyu": polyu.incomplete,
+    "sidd": sidd.incomplete,
+    "renoir": renoir.incomplete,
+}
 
 
 def check(dataset: str) -> tuple[pd.DataFrame, int]:

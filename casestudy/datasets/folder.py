@@ -77,8 +77,16 @@ def refuse_lonely(lonely: list[Path], dataset: str) -> None:
 def _images(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise CaseStudyError(f"{folder} is not there. {_LAYOUT}.")
-    return {
+    found = {
         path.name: path
         for path in folder.iterdir()
         if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
     }
+    for name in found:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise CaseStudyError(
+                f"The name of {name!a} in {folder} is not UTF-8. Rename it."
+            ) from None
+    return found

@@ -13,6 +13,7 @@ caution: "classroom" is three rooms, "plant" several pots. Words for one place a
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from casestudy.datasets.folder import match, refuse_lonely
@@ -69,6 +70,8 @@ TEST_SCENES = {
     "toy",
     "waterhouse",
 }
+PAIRS = 100  # of crops
+
 VALIDATION_SCENES = {"chair", "door", "printer"}
 
 
@@ -78,10 +81,12 @@ def pairs() -> list[FilePair]:
     Raises
     ------
     CaseStudyError
-        If they are not under the data root, or a file has no partner.
+        If they are not under the data root, or not all of them, or a file has no partner.
     """
     found, lonely = find_crops()
     refuse_lonely(lonely, "polyu")
+    if message := incomplete(found):
+        raise CaseStudyError(message)
     return found
 
 
@@ -103,6 +108,16 @@ def frame_pairs() -> list[FilePair]:
 def find_crops() -> tuple[list[FilePair], list[Path]]:
     """Return the pairs of crops, and the files that have no partner."""
     return _find("CroppedImages", "Run `casestudy data fetch polyu`")
+
+
+def incomplete(found: Sequence[FilePair]) -> str:
+    """Return how many pairs of crops are missing, and what to do; "" if there are all."""
+    if len(found) == PAIRS:
+        return ""
+    return (
+        f"{data_root() / 'polyu' / 'CroppedImages'} holds {len(found)} of {PAIRS} pairs. Run "
+        "`casestudy data fetch polyu`, which gets those that are missing."
+    )
 
 
 def find_frames() -> tuple[list[FilePair], list[Path]]:
