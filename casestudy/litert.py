@@ -3,10 +3,12 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from filelock import FileLock
 
 from casestudy import provenance, released
 from casestudy.errors import CaseStudyError
@@ -32,13 +34,10 @@ def litert_file(network: str, kind: str) -> Path:
     Raises
     ------
     CaseStudyError
-        As `casestudy.models.load`, `casestudy.quantization.convert` and
-        `casestudy.memory.in_new_process`.
+        As `casestudy.models.load`, `casestudy.quantization.convert` and `make_once`.
     """
     path = conversion("litert", network, kind).with_suffix(".tflite")
-    if not path.exists():
-        print(f"{network}: making its {kind} file, once", file=sys.stderr)
-        in_new_process(_make_file, network, kind, path)  # TensorFlow keeps a gigabyte and more
+    make_once(path, f"{network}: making its {kind} file, once", _make_file, network, kind)
     return path
 
 
@@ -52,6 +51,39 @@ def _make_file(network: str, kind: str, path: Path) -> None:
     content = convert(models.load(network), kind, calibration)
     with written_whole(path) as temporary:
         temporary.write_bytes(content)
+
+
+def make_once(path: Path, notice: str, make: Callable[..., None], *arguments: object) -> None:
+    """Have a converted network made, unless it is there; other processes wait for it.
+
+    Parameters
+    ----------
+    path : Path
+        From `conversion`.
+    notice : str
+        Printed before it is made.
+    make : callable
+        Takes the arguments and the path; in a process of its own, since TensorFlow keeps a
+        gigabyte and more.
+
+    Raises
+    ------
+    CaseStudyError
+        As `casestudy.memory.in_new_process`, or if the cache cannot be written.
+    """
+    if path.exists():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                print(notice, file=sys.stderr)
+                in_new_process(make, *arguments, path)
+    except OSError as error:
+        raise CaseStudyError(
+            f"{path.parent} cannot be written: {error.strerror or error}. Make room, or set "
+            "CASESTUDY_CACHE to a folder that you may write to."
+        ) from error
 
 
 def conversion(runtime: str, network: str, kind: str) -> Path:

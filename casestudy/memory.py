@@ -67,7 +67,7 @@ def in_new_process(function: Callable, *arguments: object) -> object:
         If the function raises one, or the process fails or is killed.
     """
     process = subprocess.run(
-        [sys.executable, "-c", _NEW_PROCESS],
+        [sys.executable, "-P", "-c", _NEW_PROCESS],  # no modules of the working directory
         input=pickle.dumps((function, arguments)),
         stdout=subprocess.PIPE,
     )

@@ -4,15 +4,13 @@ LiteRT's 8-bit kernels need VNNI instructions to be faster than floats by much; 
 not. `pip install '.[openvino]'`.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from casestudy.errors import CaseStudyError
 from casestudy.inference import MULTIPLES, Denoiser, padded
-from casestudy.litert import conversion
-from casestudy.memory import in_new_process
+from casestudy.litert import conversion, make_once
 from casestudy.paths import written_whole
 
 MODEL = "network.xml"  # its weights lie beside it
@@ -36,14 +34,11 @@ def openvino_file(network: str) -> Path:
     Raises
     ------
     CaseStudyError
-        If OpenVINO is not installed; as `casestudy.models.load` and
-        `casestudy.memory.in_new_process`.
+        If OpenVINO is not installed; as `casestudy.models.load` and `casestudy.litert.make_once`.
     """
     folder = conversion("openvino", network, "int8")
-    if not folder.exists():
-        _refuse_missing()
-        print(f"{network}: making its 8-bit file for OpenVINO, once", file=sys.stderr)
-        in_new_process(_make_files, network, folder)  # TensorFlow keeps a gigabyte and more
+    _refuse_missing()
+    make_once(folder, f"{network}: making its 8-bit file for OpenVINO, once", _make_files, network)
     return folder / MODEL
 
 

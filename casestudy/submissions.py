@@ -22,7 +22,7 @@ from casestudy.datasets.pairs import file_fingerprint
 from casestudy.datasets.search import find_folders
 from casestudy.datasets.sidd_blocks import BENCHMARK_NOISY, find_blocks, open_blocks
 from casestudy.errors import CaseStudyError
-from casestudy.paths import data_root, written_whole
+from casestudy.paths import data_root, only_writer, written_whole
 
 MANIFEST = "submission.json"  # what a folder's files are made from
 SIDD_FILE, SIDD_HEADER = "SubmitSrgb.csv", b"ID,BLOCK\n"
@@ -59,23 +59,23 @@ def submit_sidd(
     """
     file = find_blocks(BENCHMARK_NOISY)
     blocks = open_blocks(file)
-    _claim(folder, {"benchmark": "sidd", "of": file_fingerprint(file)} | made_from)
-    result = folder / SIDD_FILE
-    if result.exists():
-        return result
-    part = folder / f"{SIDD_FILE}.part"
-    with part.open("a+b") as csv:
-        done = _whole_lines(csv)
-        if not done:
-            csv.write(SIDD_HEADER)
-        begun = max(done - 1, 0)  # the header is a line
-        numbers = range(begun, len(blocks))
-        for number in tqdm(numbers, "denoising", len(blocks), initial=begun, unit="block"):
-            denoised = denoise(np.array(blocks[number]))
-            csv.write(b"%d,%s\n" % (number, base64.b64encode(denoised.tobytes())))
-        csv.flush()
-        os.fsync(csv.fileno())
-    part.replace(result)
+    with _claimed(folder, {"benchmark": "sidd", "of": file_fingerprint(file)} | made_from):
+        result = folder / SIDD_FILE
+        if result.exists():
+            return result
+        part = folder / f"{SIDD_FILE}.part"
+        with part.open("a+b") as csv:
+            done = _whole_lines(csv)
+            if not done:
+                csv.write(SIDD_HEADER)
+            begun = max(done - 1, 0)  # the header is a line
+            numbers = range(begun, len(blocks))
+            for number in tqdm(numbers, "denoising", len(blocks), initial=begun, unit="block"):
+                denoised = denoise(np.array(blocks[number]))
+                csv.write(b"%d,%s\n" % (number, base64.b64encode(denoised.tobytes())))
+            csv.flush()
+            os.fsync(csv.fileno())
+        part.replace(result)
     return result
 
 
@@ -113,9 +113,12 @@ def submit_dnd(
             f"{missing[0]} is missing, one of {len(missing)}. Unpack the dataset again; it is "
             f"handed out at {DND_HOME}."
         )
-    _claim(folder, {"benchmark": "dnd", "of": file_fingerprint(dataset / "info.mat")} | made_from)
     results = [folder / name for name in names]
-    with tqdm(total=sum(map(len, boxes)), desc="denoising", unit="box") as bar:
+    of = file_fingerprint(dataset / "info.mat")
+    with (
+        _claimed(folder, {"benchmark": "dnd", "of": of} | made_from),
+        tqdm(total=sum(map(len, boxes)), desc="denoising", unit="box") as bar,
+    ):
         for photograph, places, result in zip(photographs, boxes, results, strict=True):
             if result.exists():
                 bar.update(len(places))
@@ -130,20 +133,26 @@ def submit_dnd(
     return results
 
 
-def _claim(folder: Path, made_from: dict[str, str]) -> None:
-    """Make the folder of a submission, or refuse one that holds something else."""
+@contextmanager
+def _claimed(folder: Path, made_from: dict[str, str]) -> Iterator[None]:
+    """Keep the folder of a submission to this process; refuse one that holds something else."""
     manifest = folder / MANIFEST
-    if manifest.is_file():
-        if json.loads(manifest.read_text()) != made_from:
+    if not manifest.is_file() and folder.exists() and not _is_empty(folder):
+        raise CaseStudyError(f"{folder} is there and is no submission. Name another folder.")
+    with only_writer(folder, "Free some space, or name another folder"):
+        if not manifest.is_file():
+            with written_whole(manifest) as temporary:
+                temporary.write_text(json.dumps(made_from, indent=1) + "\n")
+        elif json.loads(manifest.read_text()) != made_from:
             raise CaseStudyError(
                 f"{folder} holds a submission of another method or of other data; {MANIFEST} "
                 "there tells which. Name another folder."
             )
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise CaseStudyError(f"{folder} is there and is no submission. Name another folder.")
-    else:
-        with written_whole(manifest) as temporary:
-            temporary.write_text(json.dumps(made_from, indent=1) + "\n")
+        yield
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and all(path.name.startswith(".") for path in folder.iterdir())
 
 
 def _whole_lines(file: BinaryIO) -> int:

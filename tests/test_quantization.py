@@ -1,9 +1,11 @@
 """LiteRT files of networks, what is in them and what they compute."""
 
+import os
 import re
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -18,7 +20,8 @@ from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import open_experiment
 from casestudy.inference import network_denoiser
-from casestudy.litert import litert_denoiser, litert_file
+from casestudy.litert import litert_denoiser, litert_file, make_once
+from casestudy.memory import in_new_process
 from casestudy.metrics import score
 from casestudy.patches import cut_patches
 from casestudy.quantization import (
@@ -140,6 +143,19 @@ def test_eight_bits_cost_a_released_network_little(network, most_db, tmp_path, m
     whole, _ = score(network, network_denoiser(models.load(network)), test)
     eight_bits, _ = score(network, litert_denoiser(file, network), test)
     assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - most_db
+
+
+def test_two_processes_that_need_a_file_make_it_once(tmp_path, capsys):
+    """A folder that is there cannot be made."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: make_once(tmp_path / "file", "once", os.mkdir), range(2)))
+    assert (tmp_path / "file").is_dir() and capsys.readouterr().err == "once\n"
+
+
+def test_modules_of_the_working_directory_are_not_run(tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit('somebody's own program')")
+    monkeypatch.chdir(tmp_path)
+    assert in_new_process(len, "four") == 4
 
 
 def test_variants_are_measured_beside_keras(tmp_path):

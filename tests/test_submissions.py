@@ -120,6 +120,23 @@ def test_a_folder_of_something_else_is_refused(blocks, tmp_path):
         submit_sidd(same, NLM, tmp_path / "sidd")
 
 
+def test_two_processes_do_not_write_one_submission(blocks, tmp_path):
+    out = tmp_path / "out"
+
+    def denoise(block):
+        with pytest.raises(CaseStudyError, match="Another process is at work"):
+            submit_sidd(same, NLM, out)
+        return block
+
+    assert (read_csv(submit_sidd(denoise, NLM, out)) == blocks).all()
+
+
+def test_a_folder_that_cannot_be_written_is_named(blocks, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CaseStudyError, match=r"file.* could not be .*name another folder"):
+        submit_sidd(same, NLM, tmp_path / "file" / "out")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
