@@ -253,7 +253,7 @@ def evaluate(
     from casestudy.trained import load_training, read_manifest
 
     dataset = absolute(dataset)
-    name = "-".join([model, *([run] if run else []), run_name(dataset)])
+    name = "-".join([model, *([run_name("", run)] if run else []), run_name(dataset)])
     output = writable_file(output or reports_root() / "evaluation" / f"{name}.csv")
     if run:
         network = models.build(model, **({"filters": filters} if filters else {}))

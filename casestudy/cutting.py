@@ -144,8 +144,12 @@ def _cut_pair(folder: Path, pair: Pair, size: int, protocol: str, first: int, co
 
 def resize_as_article(image: np.ndarray) -> np.ndarray:
     """Return an image resized to 1024x1024, whatever its shape; averaged where it shrinks."""
+    height, width = image.shape[:2]
+    if (height > ARTICLE_SIDE) != (width > ARTICLE_SIDE):  # only one side shrinks
+        shorter = (min(width, ARTICLE_SIDE), min(height, ARTICLE_SIDE))
+        image = cv2.resize(image, shorter, interpolation=cv2.INTER_AREA)
+    shrinking = max(image.shape[:2]) > ARTICLE_SIDE
     side = (ARTICLE_SIDE, ARTICLE_SIDE)
-    shrinking = min(image.shape[:2]) > ARTICLE_SIDE
     return cv2.resize(image, side, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
 
 

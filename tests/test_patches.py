@@ -13,7 +13,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from casestudy.cutting import corners
+from casestudy.cutting import corners, resize_as_article
 from casestudy.datasets import Pair, load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.patches import cut_patches, draw_pairs, split_pairs
@@ -86,6 +86,15 @@ def test_native_patches_are_cut_without_resampling(pair_folder):
             np.testing.assert_array_equal(np.round(stored([position])[0] * 255), square)
     assert patches.noisy([0]).dtype == np.float32
     assert patches.noisy([0]).min() >= 0 and patches.noisy([0]).max() <= 1
+
+
+@pytest.mark.parametrize("shape, averaged", [((2048, 2048, 3), 4), ((2048, 1024, 3), 2)])
+def test_articles_protocol_averages_where_it_shrinks(shape, averaged):
+    """The mean of N independent values has the Nth part of their variance."""
+    noisy = np.random.default_rng(0).normal(128, 30, shape).astype(np.float32)
+    resized = resize_as_article(noisy)
+    assert resized.shape == (1024, 1024, 3)
+    assert resized.std() == pytest.approx(30 / averaged**0.5, rel=0.02)
 
 
 def test_articles_protocol_gives_sixteen_patches_of_256(pair_folder):

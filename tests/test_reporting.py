@@ -17,6 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
 from casestudy.errors import CaseStudyError
+from casestudy.paths import run_name
 from casestudy.reporting import report
 
 PARAMETERS = """\
@@ -337,6 +338,11 @@ def test_a_run_name_is_one_plain_folder(place, run):
     place.add("01_look")
     assert "cannot name a run" in place.refused(run=run)
     assert not place.reports.exists()
+
+
+def test_a_run_is_named_after_its_folder_in_any_script():
+    assert run_name("folder:/pairs/фото 1") == "folder-фото-1"
+    assert run_name(f"folder:/pairs/{'x' * 90}") == f"folder-{'x' * 73}"
 
 
 def test_refused_call_keeps_earlier_reports(place):
