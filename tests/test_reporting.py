@@ -13,6 +13,7 @@ import nbformat
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
@@ -366,6 +367,38 @@ def test_a_file_belongs_to_one_notebook(place):
     place.add("01_look", "Path(run_folder, 'shared.csv').write_text('1')")
     place.add("02_base", "Path(run_folder, 'shared.csv').write_text('2')")
     assert "02_base overwrote shared.csv, which 01_look wrote" in place.refused()
+
+
+TRAIN_OR_LOAD = """\
+weights = Path(run_folder, "models", "net.safetensors")
+weights.parent.mkdir(exist_ok=True)
+if not weights.exists():
+    weights.write_text("trained")
+"""
+
+
+def test_deleted_weights_are_trained_anew_even_if_they_were_loaded_last(place):
+    place.add("01_look", TRAIN_OR_LOAD)
+    place.report()
+    place.add("01_look", TRAIN_OR_LOAD, "1 + 1")
+    place.report()
+    weights = place.run / "models" / "net.safetensors"
+    weights.unlink()
+    place.report()
+    assert weights.exists()
+
+
+def test_files_of_a_training_at_work_there_are_not_a_notebooks(place):
+    """An epoch of it ends while each notebook runs."""
+    epoch = "Path(run_folder, 'models', 'net.history.csv').write_text(STEM)"
+    place.add("01_look", epoch)
+    place.add("02_base", epoch)
+    (place.run / "models").mkdir(parents=True)
+    with FileLock(place.run / "models" / ".net.lock"):
+        place.report()
+    (place.run / "models" / "net.history.csv").write_text("finished")
+    place.report()
+    assert place.ran() == ["01_look", "02_base"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
+from filelock import FileLock, Timeout
 
 from casestudy import provenance
 from casestudy.paths import written_whole
@@ -26,6 +27,7 @@ from casestudy.reporting.notebooks import Notebook
 from casestudy.reporting.pages import Page, in_words, write_page
 
 SCRATCH = ".running"
+MODELS = "models"  # where `casestudy train` may be at work meanwhile
 
 
 @dataclass
@@ -97,13 +99,17 @@ class Batch:
 
     def _execute(self, notebook: Notebook) -> Marker:
         key, before, start = self._key(notebook), self._results(), time.monotonic()
+        in_training = self._in_training()
         scratch = self.folder / SCRATCH
         scratch.mkdir()
         executed, final = scratch / notebook.path.name, self.folder / notebook.path.name
         try:
             execute(notebook, self._parameters(notebook), executed, self.cell_timeout)
-            states = self._results().items()
-            written = [path for path, state in states if before.get(path) != state]
+            in_training |= self._in_training()
+            after = self._results()
+            written = {path for path, state in after.items() if before.get(path) != state}
+            written = {path for path in written if not self._is_of(path, in_training)}
+            written |= after.keys() & self._trained_earlier(notebook)
             self._refuse_overwriting(notebook, written)
             executed.replace(final)
         except NotebookError as error:
@@ -114,7 +120,27 @@ class Batch:
         record = self._record(notebook) | {"seconds": time.monotonic() - start}
         return Marker(key, hash_outputs(self.folder, [final, *written]), record)
 
-    def _refuse_overwriting(self, notebook: Notebook, written: list[Path]) -> None:
+    def _in_training(self) -> set[str]:
+        """Return the networks that `casestudy.training.train` has locked in the run folder."""
+        networks = set()
+        for lock in (self.folder / MODELS).glob(".*.lock"):
+            try:
+                with FileLock(lock, timeout=0):
+                    pass
+            except Timeout:
+                networks.add(lock.stem.removeprefix("."))
+        return networks
+
+    def _is_of(self, path: Path, networks: set[str]) -> bool:
+        return path.parent == self.folder / MODELS and path.name.split(".")[0] in networks
+
+    def _trained_earlier(self, notebook: Notebook) -> set[Path]:
+        """Return what a notebook trained in an earlier execution; it loads that in the next."""
+        marker = read_marker(self.folder, notebook.stem)
+        outputs = marker.outputs if marker else {}
+        return {self.folder / name for name in outputs if name.startswith(f"{MODELS}/")}
+
+    def _refuse_overwriting(self, notebook: Notebook, written: set[Path]) -> None:
         """Two notebooks that write one file would each call for the other's next run."""
         names = {path.relative_to(self.folder).as_posix() for path in written}
         for stem, marker in self._markers().items():
@@ -183,7 +209,7 @@ class Batch:
         """Return hashes of the manifests of the networks that a notebook is told to load."""
         if parameters.get("weights") != "run":
             return {}
-        manifests = sorted((self.folder / "models").glob("*.json"))
+        manifests = sorted((self.folder / MODELS).glob("*.json"))
         return {manifest.name: provenance.hash_file(manifest) for manifest in manifests}
 
     def _record(self, notebook: Notebook) -> dict[str, object]:

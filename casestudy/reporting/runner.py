@@ -15,7 +15,7 @@ from casestudy.errors import CaseStudyError
 from casestudy.parameters import check_parameters
 from casestudy.paths import absolute, project_root, reports_root, run_name
 from casestudy.provenance import hash_text
-from casestudy.reporting.batch import SCRATCH, Batch
+from casestudy.reporting.batch import MODELS, SCRATCH, Batch
 from casestudy.reporting.index import earlier_cards, write_index
 from casestudy.reporting.notebooks import Notebook, choose, find_notebooks, with_needs
 
@@ -138,7 +138,7 @@ def _remove_leftovers(folder: Path) -> None:
     unfinished = [
         path
         for path in folder.rglob(".*-????????")
-        if path.is_dir() and path.parent != folder / "models"
+        if path.is_dir() and path.parent != folder / MODELS
     ]
     for path in [folder / SCRATCH, *unfinished]:
         shutil.rmtree(path, ignore_errors=True)
