@@ -55,7 +55,8 @@ def submit_sidd(
     Raises
     ------
     CaseStudyError
-        If the blocks are not under the data root or damaged, or the folder holds something else.
+        If the blocks are not under the data root or damaged, or the folder holds something else,
+        is in another process's hands or cannot be written to.
     """
     file = find_blocks(BENCHMARK_NOISY)
     blocks = open_blocks(file)
@@ -102,7 +103,7 @@ def submit_dnd(
     ------
     CaseStudyError
         If a file of the dataset is not under the data root or damaged, or the folder holds
-        something else.
+        something else, is in another process's hands or cannot be written to.
     """
     dataset = _find_dnd()
     boxes = _boxes(dataset / "info.mat")

@@ -153,7 +153,7 @@ def test_two_processes_that_need_a_file_make_it_once(tmp_path, capsys):
 
 
 def test_modules_of_the_working_directory_are_not_run(tmp_path, monkeypatch):
-    (tmp_path / "random.py").write_text("raise SystemExit('somebody's own program')")
+    (tmp_path / "random.py").write_text("raise SystemExit('not asked for')")
     monkeypatch.chdir(tmp_path)
     assert in_new_process(len, "four") == 4
 
