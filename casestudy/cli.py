@@ -297,7 +297,7 @@ def quantize(
     filters: Annotated[int, typer.Option(help="Width it was trained with, in RUN; 0: usual.")] = 0,
     floats: Annotated[
         list[str] | None,
-        typer.Option(help="A block that int8 leaves in floats, such as eam1; as often as needed."),
+        typer.Option(help="One more block that int8 leaves in floats, such as eam1; repeatable."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -328,7 +328,7 @@ def quantize(
             *(f"--floats {block}" for block in floats or ()),
         ]
     )
-    card = write_file(network, to, output, floats or None, command)
+    card = write_file(network, to, output, floats or (), command)
     typer.echo(f"{output}\n{card}")
 
 

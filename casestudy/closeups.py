@@ -1,9 +1,12 @@
 """One building block of each network looked at closely."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import pandas as pd
 
+from casestudy.metrics import psnr
 from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.pridnet import POOLING
 from casestudy.models.ridnet import MODULES
@@ -90,3 +93,45 @@ def attention_weights(ridnet: keras.Model, noisy: np.ndarray, labels: list[str])
         ],
         columns=["image", "module", "channel", "weight"],
     )
+
+
+def psnr_with_means(model: keras.Model, names: Sequence[str], patches: Patches) -> pd.DataFrame:
+    """Return what a trained network reaches when some layers no longer follow the image.
+
+    Their outputs are replaced by means: what is lost is what the network makes of how they vary.
+    A network that was trained without these layers may reach more than that.
+
+    Parameters
+    ----------
+    model : keras.Model
+    names : sequence of str
+        Layers of the model.
+    patches : Patches
+
+    Returns
+    -------
+    DataFrame
+        PSNR in dB, a row per patch: as it is; mean of the patch, each channel's mean over the
+        patch's pixels; mean of all, over all patches as well.
+    """
+    layers = {name: model.get_layer(name).output for name in names}
+    first = keras.Model(model.input, layers)
+    rest = keras.Model([model.input, *layers.values()], model.output)
+    noisy = [patches.noisy([position]) for position in range(len(patches))]
+    features = [[*first.predict_on_batch(image).values()] for image in noisy]
+    own = [[f.mean(axis=(1, 2), keepdims=True) for f in of_patch] for of_patch in features]
+    common = [np.mean(means, axis=0) for means in zip(*own, strict=True)]
+    rows = []
+    for position, of_patch in enumerate(features):
+        variants = {
+            "as it is": of_patch,
+            "mean of the patch": own[position],
+            "mean of all": common,
+        }
+        row = {}
+        for name, values in variants.items():
+            full = [np.broadcast_to(v, f.shape) for v, f in zip(values, of_patch, strict=True)]
+            denoised = rest.predict_on_batch([noisy[position], *full])[0]
+            row[name] = psnr(patches.clean([position])[0], np.clip(denoised, 0, 1))
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -121,10 +121,10 @@ def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     rows = []
     for method, table in scores.groupby("method"):
         table = table.assign(behind_db=best - table["psnr_db"])
-        behind_low, behind_high = _interval(table, "behind_db", seed)
-        psnr_low, psnr_high = _interval(table, "psnr_db", seed)
-        ssim_low, ssim_high = _interval(table, "ssim", seed)
-        gain_low, gain_high = _interval(table, "gain_db", seed)
+        behind_low, behind_high = interval(table, "behind_db", "image", seed)
+        psnr_low, psnr_high = interval(table, "psnr_db", "image", seed)
+        ssim_low, ssim_high = interval(table, "ssim", "image", seed)
+        gain_low, gain_high = interval(table, "gain_db", "image", seed)
         rows.append(
             {
                 "method": method,
@@ -147,6 +147,37 @@ def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         )
     summary = pd.DataFrame(rows, columns=COLUMNS)
     return summary.sort_values("psnr_db", ascending=False, ignore_index=True)
+
+
+def interval(table: pd.DataFrame, column: str, unit: str, seed: int) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of a column's mean: percentiles of 2,000 resamples.
+
+    Parameters
+    ----------
+    table : DataFrame
+    column : str
+    unit : str
+        Column whose values are resampled, such as "image": rows that share one are alike.
+    seed : int
+
+    Returns
+    -------
+    (float, float)
+        Not a number where there is one unit only.
+    """
+    units = table.groupby(unit)[column].agg(["sum", "count"]).to_numpy()
+    if len(units) < 2:
+        return np.nan, np.nan
+    if np.ptp(units[:, 0] / units[:, 1]) == 0:  # the bootstrap refuses what does not vary
+        return (units[0, 0] / units[0, 1],) * 2
+
+    def mean(total: np.ndarray, count: np.ndarray, axis: int = -1) -> np.ndarray:
+        return total.sum(axis=axis) / count.sum(axis=axis)
+
+    result = bootstrap(
+        tuple(units.T), mean, paired=True, n_resamples=2000, method="percentile", rng=seed
+    )
+    return tuple(result.confidence_interval)
 
 
 def as_table(summary: pd.DataFrame) -> pd.DataFrame:
@@ -251,19 +282,3 @@ def gains_by_run(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
         for run, folder in runs.items()
     }
     return pd.DataFrame(gains).sort_values(next(iter(runs)), ascending=False).drop("noisy")
-
-
-def _interval(table: pd.DataFrame, column: str, seed: int) -> tuple[float, float]:
-    images = table.groupby("image")[column].agg(["sum", "count"]).to_numpy()
-    if len(images) < 2:
-        return np.nan, np.nan
-    if np.ptp(images[:, 0] / images[:, 1]) == 0:  # the bootstrap refuses what does not vary
-        return (images[0, 0] / images[0, 1],) * 2
-
-    def mean(total: np.ndarray, count: np.ndarray, axis: int = -1) -> np.ndarray:
-        return total.sum(axis=axis) / count.sum(axis=axis)
-
-    result = bootstrap(
-        tuple(images.T), mean, paired=True, n_resamples=2000, method="percentile", rng=seed
-    )
-    return tuple(result.confidence_interval)

@@ -411,7 +411,7 @@ def plot_choice(table: pd.DataFrame) -> Figure:
         As for `plot_variants`.
     """
     shown = table.reset_index()
-    shown = shown[shown["variant"].isin(["Keras", "LiteRT int8"])]
+    shown = shown[shown["variant"].isin(["Keras", "LiteRT dynamic-int8", "LiteRT int8"])]
     fig, ax = plt.subplots(figsize=(8, 4))
     sns.lineplot(
         shown,

@@ -46,7 +46,7 @@ from casestudy.experiment import open_experiment
 from casestudy.inference import MULTIPLES, TILE, network_denoiser
 from casestudy.litert import litert_denoiser
 from casestudy.memory import peak_memory_mb
-from casestudy.metrics import score
+from casestudy.metrics import Denoiser, score
 from casestudy.models.inspection import block_of
 from casestudy.patches import Patches
 from casestudy.paths import written_whole
@@ -63,13 +63,14 @@ SENSITIVE = {
 }
 CALIBRATION_PATCHES = 16
 CARD_PATCHES = 12
+ROUNDS = 3  # of timing
 
 
 def convert(
     model: keras.Model,
     kind: str,
     calibration: Iterable[np.ndarray] = (),
-    floats: Sequence[str] | None = None,
+    floats: Sequence[str] = (),
     in_floats: bytes | None = None,
 ) -> bytes:
     """Return a network as the content of a LiteRT file.
@@ -82,10 +83,9 @@ def convert(
         One of `KINDS`.
     calibration : iterable of ndarray, shape (N, H, W, 3), float32 in [0, 1]
         Noisy images for "int8". Never those that the network is tested on.
-    floats : sequence of str, optional
+    floats : sequence of str
         Blocks of the network (`casestudy.models.inspection.block_of`) that "int8" leaves in
-        floats, such as those that suffer most by `sensitivity`. By default those in
-        `SENSITIVE`.
+        floats, such as those that suffer most by `sensitivity`, beside those in `SENSITIVE`.
     in_floats : bytes, optional
         The network as "float32", which others are made from, if that was made before.
 
@@ -101,7 +101,7 @@ def convert(
         raise CaseStudyError("LiteRT files are made by TensorFlow: unset KERAS_BACKEND.")
     if floats and kind != "int8":
         raise CaseStudyError(f"Blocks can be left in floats with int8 only, not with {kind}.")
-    if unknown := sorted(set(floats or ()) - set(_blocks(model))):
+    if unknown := sorted(set(floats) - set(_blocks(model))):
         raise CaseStudyError(
             f"{model.name} has no block {unknown[0]!r}. Known: {', '.join(_blocks(model))}."
         )
@@ -112,8 +112,7 @@ def convert(
         return _float16(in_floats)
     if kind == "dynamic-int8":
         return _dynamic_int8(in_floats)
-    floats = SENSITIVE.get(model.name, ()) if floats is None else floats
-    return _int8(model, in_floats, _calibrate(in_floats, calibration), floats)
+    return _int8(model, in_floats, _calibrate(in_floats, calibration), _kept(model, floats))
 
 
 def write(
@@ -164,7 +163,7 @@ def write_variants(
 def measure_variants(
     model: keras.Model, files: Mapping[str, Path | None], patches: Patches
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Denoise patches by all variants of a released network, one patch at a time.
+    """Denoise patches by all variants of a released network, one patch at a time, in turns.
 
     Parameters
     ----------
@@ -179,15 +178,16 @@ def measure_variants(
     table : DataFrame
         By variant: size_mb, psnr_db (of patches that no variant gives back exactly, as where all
         is clipped to white), lost_db (beside the first variant), ssim,
-        seconds_per_megapixel (median over patches), times_as_fast (as the first variant) and
-        peak_mb, the memory of a process that denoises one tile.
+        seconds_per_megapixel (median over patches and rounds), times_as_fast (as the first
+        variant) and peak_mb, the memory of a process that denoises one tile.
     denoised : dict of str to ndarray
         See `casestudy.metrics.score`.
     """
-    scores, denoised = {}, {}
-    for name, file in files.items():
-        denoiser = litert_denoiser(file, model.name) if file else network_denoiser(model)
-        scores[name], denoised[name] = score(name, denoiser, patches, batch_size=1)
+    variants = {
+        name: (litert_denoiser(file, model.name) if file else network_denoiser(model), 1)
+        for name, file in files.items()
+    }
+    scores, denoised = score_in_turns(variants, patches)
     # Two at a time: a process does little but load libraries, on one core.
     with ThreadPoolExecutor(2) as pool:
         peaks = pool.map(lambda file: peak_memory_mb(model.name, file, TILE), files.values())
@@ -207,6 +207,35 @@ def measure_variants(
     return table.rename_axis("variant"), denoised
 
 
+def score_in_turns(
+    variants: Mapping[str, tuple[Denoiser, int]], patches: Patches
+) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:
+    """Score one variant after the other, in several rounds.
+
+    What slows a machine down for a minute then slows them all, and their ratios stay.
+
+    Parameters
+    ----------
+    variants : mapping of str to (Denoiser, int)
+        And how many patches it gets a call.
+    patches : Patches
+
+    Returns
+    -------
+    scores : dict of str to DataFrame
+        See `casestudy.metrics.score`; a row per patch and round.
+    denoised : dict of str to ndarray
+    """
+    scores, denoised = {name: [] for name in variants}, {}
+    for _ in range(ROUNDS):
+        for name, (denoiser, batch_size) in variants.items():
+            table, denoised[name] = score(name, denoiser, patches, batch_size)
+            scores[name].append(table)
+    return {
+        name: pd.concat(tables, ignore_index=True) for name, tables in scores.items()
+    }, denoised
+
+
 def _mean_psnr_db(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
     psnr_db = pd.DataFrame({name: table["psnr_db"] for name, table in scores.items()})
     return psnr_db[np.isfinite(psnr_db).all(axis=1)].mean()
@@ -217,7 +246,7 @@ def _megabytes(model: keras.Model, file: Path | None) -> float:
 
 
 def seconds_per_megapixel(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
-    """Return the median time of each variant, by scores from `casestudy.metrics.score`."""
+    """Return the median time of each variant, by scores from `score_in_turns`."""
     return pd.Series(
         {name: (s["seconds"] / s["megapixels"]).median() for name, s in scores.items()}
     )
@@ -261,7 +290,7 @@ def sensitivity(
 
 
 def write_file(
-    model: keras.Model, kind: str, file: Path, floats: Sequence[str] | None, command: str
+    model: keras.Model, kind: str, file: Path, floats: Sequence[str], command: str
 ) -> Path:
     """Write a network as a LiteRT file and a card beside it; return the card's path.
 
@@ -312,7 +341,7 @@ def write_file(
                 target=target,
                 multiple=MULTIPLES[model.name],
                 calibration=len(calibration),
-                floats=SENSITIVE.get(model.name, ()) if floats is None else floats,
+                floats=_kept(model, floats),
                 patches=len(test),
                 **psnr_db,
             )
@@ -363,6 +392,11 @@ def _blocks(model: keras.Model) -> list[str]:
     """Return the names of blocks, without the last layer's if that is a block of its own."""
     *layers, _ = (layer for layer in model.layers if layer.weights)
     return list(dict.fromkeys(block_of(layer.name) for layer in layers))
+
+
+def _kept(model: keras.Model, floats: Sequence[str]) -> list[str]:
+    """Return what "int8" leaves in floats: what suffers anyway, and the blocks asked for."""
+    return list(dict.fromkeys((*SENSITIVE.get(model.name, ()), *floats)))
 
 
 def _calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str, object]:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from casestudy import models, provenance, recipes, released
+from casestudy import models, provenance, real_noise, recipes, released
 from casestudy.cards import render
 from casestudy.datasets import polyu
 from casestudy.errors import CaseStudyError
@@ -63,6 +63,7 @@ def release(network: str, folder: Path) -> None:
         scores = {name: evaluate_network(model, manifest, name) for name in DATASETS}
         (made / f"{network}.json").write_text(json.dumps(manifest, indent=2) + "\n")
         (made / f"{network}.md").write_text(card(network, manifest, scores))
+        real_noise.write_scores(scores["polyu"], made / f"{network}.polyu.csv")
         shutil.copy(folder / f"{network}.history.csv", made)
         for path in made.iterdir():
             with written_whole(released.FOLDER / path.name) as temporary:

@@ -1,11 +1,10 @@
 """The networks that come with the package: their files, and how to know that they are whole.
 
-Beside the weights of each lie the training history, the manifest and a model card. `SHA256SUMS`
-lists them all, in the format of the command sha256sum.
+Beside the weights of each lie the training history, the manifest, the scores on PolyU and a model
+card. `SHA256SUMS` lists them all, in the format of the command sha256sum.
 """
 
 import json
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +14,7 @@ from casestudy.errors import CaseStudyError
 
 FOLDER = Path(__file__).parent / "models" / "released"
 SUMS = "SHA256SUMS"
-SUFFIXES = (".safetensors", ".history.csv", ".json", ".md")
+SUFFIXES = (".safetensors", ".history.csv", ".json", ".polyu.csv", ".md")
 TITLES = {  # in comparisons
     "autoencoder": "autoencoder",
     "cbdnet": "CBDNet",
@@ -23,7 +22,6 @@ TITLES = {  # in comparisons
     "ridnet": "RIDNet",
 }
 NETWORKS = tuple(TITLES)
-SCORES = ["noisy_psnr_db", "psnr_db", "gain_db", "noisy_ssim", "ssim"]
 
 
 def released_file(network: str, suffix: str) -> Path:
@@ -34,7 +32,7 @@ def released_file(network: str, suffix: str) -> Path:
     network : str
         A name in `NETWORKS`.
     suffix : str
-        One of `SUFFIXES`: weights, training history, manifest or model card.
+        One of `SUFFIXES`: weights, training history, manifest, scores on PolyU or model card.
 
     Raises
     ------
@@ -62,25 +60,6 @@ def read_history(network: str) -> pd.DataFrame:
 def read_manifest(network: str) -> dict[str, object]:
     """Return what was written down of the training of a released network."""
     return json.loads(released_file(network, ".json").read_text())
-
-
-def read_scores() -> pd.DataFrame:
-    """Return what the model cards say of real noise: PolyU's crops of scenes held out.
-
-    Returns
-    -------
-    DataFrame
-        One row per network, the best first: method, images and `SCORES`, means over whole crops;
-        see `casestudy.evaluation.evaluate`.
-    """
-    rows = []
-    for network, title in TITLES.items():
-        card = released_file(network, ".md").read_text()
-        line = re.search(r"^\| `polyu`: (.+) \|$", card, re.MULTILINE)
-        _, images, *scores = line[1].split(" | ")
-        rows.append([title, int(images), *map(float, scores)])
-    table = pd.DataFrame(rows, columns=["method", "images", *SCORES])
-    return table.sort_values("psnr_db", ascending=False, ignore_index=True)
 
 
 def read_checksums() -> dict[str, str]:

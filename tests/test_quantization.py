@@ -101,12 +101,19 @@ def test_blocks_can_stay_in_floats(noisy):
 
 
 def test_a_block_of_one_layer_can_stay_in_floats(noisy):
-    model = models.build("ridnet")
-    for floats, expected in (((), np.int8), (("head",), np.float32)):
+    model = models.build("autoencoder")
+    for floats, expected in (((), np.int8), (("down1",), np.float32)):
         content = convert(model, "int8", [noisy], floats)
         tensors = Interpreter(model_content=content).get_tensor_details()
-        (kernel,) = (t for t in tensors if tuple(t["shape"]) == (64, 3, 3, 3))
+        (kernel,) = (t for t in tensors if tuple(t["shape"]) == (32, 3, 3, 3))
         assert kernel["dtype"] is expected
+
+
+def test_what_suffers_stays_in_floats_beside_the_blocks_asked_for(noisy):
+    content = convert(models.build("ridnet"), "int8", [noisy], ["eam1"])
+    tensors = Interpreter(model_content=content).get_tensor_details()
+    (head,) = (t for t in tensors if tuple(t["shape"]) == (64, 3, 3, 3))
+    assert head["dtype"] is np.float32
 
 
 def test_sensitivity_names_the_block_that_eight_bits_ruin():
