@@ -1,7 +1,6 @@
 """The comparison of all methods, read from the scores that they left in a run folder."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,13 +64,14 @@ def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
         raise CaseStudyError(f"No scores in {run_folder}. Run notebook 02 with this run folder.")
     tables = [read_table(file) for file in files]
     noisy = next(t for t in tables if t["method"].iloc[0] == "noisy")
+    patch = ["dataset", "image", "patch", "megapixels"]
     for file, table in zip(files, tables, strict=True):
-        if not table[["image", "patch"]].equals(noisy[["image", "patch"]]):
+        if not table[patch].equals(noisy[patch]):
             raise CaseStudyError(
                 f"{file} holds scores of other patches than noisy.csv beside it. "
                 "Run its notebook again with the same parameters, or delete the file."
             )
-    finite = np.isfinite([table["psnr_db"] for table in tables]).all(axis=0)
+    finite = _finite(tables)
     if not finite.any():
         raise CaseStudyError(
             f"{run_folder / 'scores'}: on every patch a method has an infinite PSNR, as where "
@@ -221,13 +221,42 @@ def by_gain(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> dict[str, int]:
     -------
     dict
         Position by label, such as "best: +4.2 dB"; best, median and worst gain in PSNR, of
-        patches that have noise.
+        patches that have noise and an error left.
     """
-    gain = (scores["psnr_db"] - noisy_scores["psnr_db"]).to_numpy()
+    finite = _finite([scores, noisy_scores])
+    gain = np.where(finite, scores["psnr_db"], 0) - np.where(finite, noisy_scores["psnr_db"], 0)
     order = np.argsort(-gain, kind="stable")
-    order = order[np.isfinite(noisy_scores["psnr_db"].to_numpy()[order])]
+    order = order[finite[order]]
     chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
     return {f"{rank}: {gain[i]:+.1f} dB": int(i) for rank, i in chosen.items()}
+
+
+def means(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the mean scores of several methods on the same patches.
+
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+        From `casestudy.metrics.score`; the first one of the noisy patches themselves.
+
+    Returns
+    -------
+    DataFrame
+        By method: psnr_db and ssim, and gain_db over the first. Patches of which a method has an
+        infinite PSNR are in no mean; see `load_scores`.
+    """
+    finite = _finite(tables)
+    found = pd.DataFrame(
+        {table["method"].iloc[0]: table[finite][["psnr_db", "ssim"]].mean() for table in tables}
+    ).T
+    return found.assign(gain_db=found["psnr_db"] - found["psnr_db"].iloc[0])
+
+
+def gain_by_setting(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> pd.DataFrame:
+    """Return a method's mean PSNR, and gain over noisy, in dB by camera and ISO; see `means`."""
+    finite = _finite([scores, noisy_scores])
+    gain = scores.assign(gain_db=scores["psnr_db"] - noisy_scores["psnr_db"])[finite]
+    return gain.groupby(["camera", "iso"], dropna=False)[["psnr_db", "gain_db"]].mean()
 
 
 def runs_beside(run_folder: Path, others: str) -> dict[str, Path]:
@@ -235,38 +264,6 @@ def runs_beside(run_folder: Path, others: str) -> dict[str, Path]:
     names = [name.strip() for name in others.split(",") if name.strip()]
     folders = {run_folder.name: run_folder}
     return folders | {name: reports_root() / run_name("", name) for name in names}
-
-
-def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
-    """Tell what each run was tested on.
-
-    Parameters
-    ----------
-    runs : mapping of str to Path
-        From `runs_beside`.
-    networks : str
-        See `load_scores`.
-
-    Returns
-    -------
-    DataFrame
-        One row per run: patches, images and scenes tested, noisy_psnr_db (mean), and seen, the
-        share of test patches whose scene is among those that the run's networks were trained on.
-    """
-    rows = {}
-    for run, folder in runs.items():
-        noisy = load_scores(folder, networks).query("method == 'noisy'")
-        trained_on = set()
-        for manifest in (folder / "models").glob("*.json"):
-            trained_on |= set(json.loads(manifest.read_text())["data"]["training"]["scenes"])
-        rows[run] = {
-            "patches": len(noisy),
-            "images": noisy["image"].nunique(),
-            "scenes": noisy["scene"].nunique(),
-            "noisy_psnr_db": noisy["psnr_db"].mean(),
-            "seen": noisy["scene"].isin(trained_on).mean(),
-        }
-    return pd.DataFrame(rows).T
 
 
 def gains_by_run(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
@@ -282,3 +279,8 @@ def gains_by_run(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
         for run, folder in runs.items()
     }
     return pd.DataFrame(gains).sort_values(next(iter(runs)), ascending=False).drop("noisy")
+
+
+def _finite(tables: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Tell of which patches no method has an infinite PSNR, which no mean can hold."""
+    return np.isfinite([table["psnr_db"] for table in tables]).all(axis=0)

@@ -110,11 +110,12 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) ->
     rows = []
     for pair in tqdm(pairs, desc="evaluating", unit="image", leave=False, disable=None):
         for number, (noisy, clean) in enumerate(_parts(pair)):
-            denoised = np.clip(np.asarray(denoiser(noisy[None]))[0], 0, 1)
-            if np.isnan(denoised).any():
+            denoised = np.asarray(denoiser(noisy[None]))[0]
+            if not np.isfinite(denoised).all():
                 raise CaseStudyError(
                     f"{pair}: the result holds values that are no numbers. Check the weights."
                 )
+            denoised = np.clip(denoised, 0, 1)
             if rounded:
                 denoised = np.round(denoised * 255).astype(np.float32) / 255
             before, after = psnr(clean, noisy), psnr(clean, denoised)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from casestudy.cutting import corners
 from casestudy.datasets import Pair, load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.metrics import psnr
@@ -153,10 +154,7 @@ def open_experiment(
         }
     )
     split_by = split_by or SPLITS[protocol]
-    pairs = load_pairs(dataset)
-    _refuse_all_to_test(dataset, pairs)
-    pairs = few(pairs, max_pairs)
-    _refuse_too_few(dataset, pairs, split_by)
+    pairs = _choose_pairs(dataset, split_by, max_pairs)
     patches = cut_patches(dataset, pairs, patch_size, protocol)
     train, validation, test = (
         patches.of_images([pair.id for pair in part])
@@ -168,6 +166,28 @@ def open_experiment(
         validation=validation.spread(max_validation_patches),
         test=test.spread(max_test_patches),
     )
+
+
+def refuse_unusable(
+    dataset: str,
+    split_by: str = "",
+    protocol: str = "native",
+    patch_size: int = 256,
+    max_pairs: int = 0,
+    **_others: object,
+) -> None:
+    """Raise CaseStudyError for data that `open_experiment` would refuse; nothing is decoded."""
+    for pair in _choose_pairs(dataset, split_by or SPLITS[protocol], max_pairs):
+        if protocol == "native":
+            corners(pair.size(), patch_size, str(pair))
+
+
+def _choose_pairs(dataset: str, split_by: str, max_pairs: int) -> list[Pair]:
+    pairs = load_pairs(dataset)
+    _refuse_all_to_test(dataset, pairs)
+    pairs = few(pairs, max_pairs)
+    _refuse_too_few(dataset, pairs, split_by)
+    return pairs
 
 
 def _refuse_all_to_test(dataset: str, pairs: list[Pair]) -> None:

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from tqdm import tqdm
 
+from casestudy.errors import CaseStudyError
 from casestudy.patches import Patches
 
 # A batch of noisy images to a batch of denoised ones, both (N, H, W, 3) float32 in [0, 1].
@@ -99,6 +100,11 @@ def score(
         seconds (of the denoiser alone, its batch's time divided by the batch) and megapixels.
     ndarray, shape (N, H, W, 3), uint8
         The denoised patches, rounded, to look at.
+
+    Raises
+    ------
+    CaseStudyError
+        If a result is not finite.
     """
     denoised = np.empty((len(patches), patches.size, patches.size, 3), np.uint8)
     measured = pd.DataFrame(index=range(len(patches)), columns=["psnr_db", "ssim", "seconds"])
@@ -112,6 +118,10 @@ def score(
         began = time.perf_counter()
         result = np.asarray(denoiser(noisy))
         seconds = (time.perf_counter() - began) / batch_size
+        if not np.isfinite(result).all():
+            raise CaseStudyError(
+                f"{method}: a result holds values that are no numbers. Check the weights."
+            )
         result = np.clip(result, 0.0, 1.0)
         denoised[chosen] = np.round(result * 255)
         for position, c, d in zip(chosen, clean, result, strict=True):

@@ -22,7 +22,8 @@ CHANNELS = {"red": "#c0392b", "green": "#2e8b57", "blue": "#2c5fa8"}
 
 
 def use_style() -> None:
-    """Set the look of all figures of a notebook."""
+    """Set the look of all figures and tables of a notebook."""
+    pd.set_option("display.max_colwidth", None)
     sns.set_theme(style="whitegrid", context="notebook", font_scale=0.9)
     plt.rcParams.update({"figure.dpi": 100, "figure.constrained_layout.use": True})
 

@@ -2,14 +2,16 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 import pandas as pd
 
 from casestudy import models, provenance, released
-from casestudy.comparison import TRAINED_HERE
+from casestudy.comparison import TRAINED_HERE, load_scores
 from casestudy.datasets import DATASETS
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import Experiment
@@ -120,6 +122,44 @@ def networks_to_test(
         return [here]
     file = released.released_file(released_name, ".safetensors")
     return [here, TrainedNetwork(title, models.load(released_name), file)]
+
+
+def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
+    """Tell what each run was tested on.
+
+    Parameters
+    ----------
+    runs : mapping of str to Path
+        From `casestudy.comparison.runs_beside`.
+    networks : {"released", "trained", "all"}
+        As for `casestudy.comparison.load_scores`.
+
+    Returns
+    -------
+    DataFrame
+        One row per run: patches, images and scenes tested, noisy_psnr_db (mean), and seen, the
+        share of test patches whose scene is among those that these networks were trained on.
+    """
+    rows = {}
+    for run, folder in runs.items():
+        noisy = load_scores(folder, networks).query("method == 'noisy'")
+        dataset = noisy["dataset"].iloc[0]
+        files = (folder / "models").glob("*.json") if networks != "released" else ()
+        manifests = [json.loads(file.read_text()) for file in files]
+        if networks != "trained":
+            manifests += [released.read_manifest(name) for name in released.NETWORKS]
+        known = np.zeros(len(noisy), bool)
+        for manifest in manifests:
+            scenes = seen_scenes(manifest, dataset)
+            known |= seen(manifest, noisy, dataset) | noisy["scene"].isin(scenes)
+        rows[run] = {
+            "patches": len(noisy),
+            "images": noisy["image"].nunique(),
+            "scenes": noisy["scene"].nunique(),
+            "noisy_psnr_db": noisy["psnr_db"].mean(),
+            "seen": known.mean(),
+        }
+    return pd.DataFrame(rows).T
 
 
 def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> None:

@@ -283,7 +283,8 @@ class Training:
             self.progress.epoch < self.settings["epochs"] and not self.is_time_over()
         ):
             self._train_epoch()
-            self._end_epoch(tensorboard)
+            if self.progress.step:  # none, if time was over just before the first
+                self._end_epoch(tensorboard)
         return self._finish()
 
     def _file(self, suffix: str) -> Path:

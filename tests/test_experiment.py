@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -6,10 +7,11 @@ import pytest
 
 from casestudy.comparison import (
     by_gain,
-    describe_runs,
+    gain_by_setting,
     gains_by_run,
     load_examples,
     load_scores,
+    means,
     runs_beside,
     save_summary,
     summarize,
@@ -17,6 +19,7 @@ from casestudy.comparison import (
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import file_name, open_experiment
 from casestudy.metrics import score
+from casestudy.trained import describe_runs
 
 
 @pytest.fixture
@@ -116,6 +119,15 @@ def test_the_examples_of_a_method_are_its_results(experiment):
     assert examples.shape == (3, 32, 32, 3) and not examples.any()
 
 
+def test_scores_of_another_folder_are_refused(experiment, pair_folder, tmp_path):
+    save(experiment, "noisy", lambda batch: batch)
+    shutil.copytree(pair_folder, tmp_path / "other")
+    other = open_experiment(f"folder:{tmp_path / 'other'}", str(experiment.folder), patch_size=32)
+    save(other, "other", lambda batch: batch)
+    with pytest.raises(CaseStudyError, match=r"other\.csv"):
+        load_scores(experiment.folder)
+
+
 def test_scores_of_other_patches_are_refused(experiment, pair_folder):
     save(experiment, "noisy", lambda batch: batch)
     other = open_experiment(f"folder:{pair_folder}", str(experiment.folder), patch_size=64)
@@ -142,7 +154,8 @@ def test_runs_stand_side_by_side(experiment, pair_folder, monkeypatch):
     save(by_image, "noisy", lambda batch: batch)
     scenes = sorted(set(by_image.test.table["scene"]))
     by_image.models.mkdir()
-    manifest = {"data": {"training": {"scenes": scenes[:1]}}}
+    own = {"dataset": f"folder:{pair_folder}", "images": [], "scenes": scenes[:1]}
+    manifest = {"start": {"data": {"training": own}}, "data": {}}
     (by_image.models / "net.json").write_text(json.dumps(manifest))
 
     runs = runs_beside(experiment.folder, "by-image")
@@ -153,6 +166,7 @@ def test_runs_stand_side_by_side(experiment, pair_folder, monkeypatch):
         (by_image.test.table["scene"] == scenes[0]).mean()
     )
     assert described.loc["run", "patches"] == len(experiment.test)
+    assert describe_runs(runs, "released").loc["by-image", "seen"] == 0
     gains = gains_by_run(runs, "all")
     assert gains.loc["Half way", "run"] == pytest.approx(20 * np.log10(2), abs=1e-3)
     assert np.isnan(gains.loc["Half way", "by-image"])
@@ -195,10 +209,18 @@ def test_patches_are_ranked_by_gain():
     }
 
 
-def test_patches_without_noise_are_not_ranked():
-    noisy = pd.DataFrame({"psnr_db": [np.inf, 20.0, 20.0]})
-    method = pd.DataFrame({"psnr_db": [np.inf, 21.0, 22.0]})
+def test_patches_without_noise_or_error_are_not_ranked():
+    noisy = pd.DataFrame({"psnr_db": [np.inf, 20.0, 20.0, 20.0]})
+    method = pd.DataFrame({"psnr_db": [np.inf, 21.0, 22.0, np.inf]})
     assert list(by_gain(method, noisy).values()) == [2, 1, 1]
+
+
+def test_patches_without_noise_or_error_are_in_no_mean():
+    noisy = pd.DataFrame({"method": "noisy", "psnr_db": [np.inf, 20, 22, 9], "ssim": 0.5})
+    other = noisy.assign(method="other", psnr_db=[40, 21, 25, np.inf], camera="C", iso=100)
+    table = means([noisy, other])
+    assert table.loc["other"].tolist() == pytest.approx([23, 0.5, 2])
+    assert gain_by_setting(other, noisy).loc[("C", 100)].tolist() == pytest.approx([23, 2])
 
 
 @pytest.mark.parametrize(

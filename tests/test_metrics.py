@@ -8,6 +8,7 @@ from conftest import needs_polyu
 from skimage.metrics import structural_similarity
 
 from casestudy.datasets import load_pairs
+from casestudy.errors import CaseStudyError
 from casestudy.metrics import psnr, score, ssim, ssim_volume
 from casestudy.patches import cut_patches
 
@@ -117,3 +118,9 @@ def test_score_gives_every_call_a_batch_of_one_shape(patches):
 
     score("noisy", denoiser, patches, batch_size=3)
     assert len(shapes) == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_results_that_are_no_numbers_are_refused(patches, value):
+    with pytest.raises(CaseStudyError, match="broken: a result holds values that are no numbers"):
+        score("broken", lambda batch: np.where(batch > 0.5, value, batch), patches)

@@ -334,6 +334,33 @@ def test_mistakes_are_refused_before_a_kernel_starts(place, options, reason):
     assert reason in place.page("index.html").select_one(".failure").text
 
 
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({}, "96x80 pixels, smaller than a patch of 256x256"),
+        ({"max_pairs": 2}, "max_pairs"),
+        ({"protocol": "article"}, "04_cbdnet: Wrong parameter. loss=cbdnet needs"),
+    ],
+)
+def test_what_the_notebooks_would_refuse_is_refused_before(place, pair_folder, parameters, reason):
+    options = {"dataset": f"folder:{pair_folder}", "notebooks": None, "parameters": parameters}
+    assert reason in place.refused(**options)
+    assert not list(place.run.glob("0*"))
+
+
+def test_too_few_pairs_for_the_notebooks_are_refused_before(place):
+    assert "At least 3 scenes" in place.refused(notebooks=None)
+
+
+def test_results_of_another_folder_of_the_same_name_are_kept(place):
+    place.add("01_look")
+    (place.run / "scores").mkdir(parents=True)
+    scores = "dataset,image,scene\nfolder:/elsewhere/data,a,a\n"
+    (place.run / "scores" / "noisy.csv").write_text(scores)
+    assert "holds results of folder:/elsewhere/data" in place.refused()
+    assert [path.name for path in place.run.glob("*.html")] == []
+
+
 @pytest.mark.parametrize("run", ["", "a/b", "..", ".hidden", "/etc", "a b", "x" * 81])
 def test_a_run_name_is_one_plain_folder(place, run):
     place.add("01_look")

@@ -1,5 +1,6 @@
 """The report command: everything is checked, one call at a time writes, the rest is a batch."""
 
+import ast
 import shutil
 import signal
 import sys
@@ -12,7 +13,9 @@ import filelock
 
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
-from casestudy.parameters import check_parameters
+from casestudy.experiment import refuse_unusable
+from casestudy.parameters import Parameters, check_parameters
+from casestudy.patches import read_table
 from casestudy.paths import absolute, project_root, reports_root, run_name
 from casestudy.provenance import hash_text
 from casestudy.reporting.batch import MODELS, SCRATCH, Batch
@@ -65,13 +68,18 @@ def report(
     dataset = absolute(dataset)
     folder = (reports or reports_root()).resolve() / run_name(dataset, run)
     with _disk_errors_named(folder), _locked(folder), _ended_by_sigterm():
+        _refuse_results_of_another(folder, dataset)
         _remove_leftovers(folder)
         try:
             values = _checked(dataset, parameters or {})
             found = find_notebooks((notebooks or project_root() / "notebooks").resolve())
             chosen = choose(found, only)
             plan = with_needs(found, chosen)
-            _refuse_undeclared(values, [found[stem] for stem in plan])
+            planned = [found[stem] for stem in plan]
+            _refuse_undeclared(values, planned)
+            _refuse_combinations(values, planned)
+            if any("patch_size" in notebook.parameters for notebook in planned):
+                refuse_unusable(dataset, **values)
             data_hash = hash_text(dataset, *(pair.fingerprint() for pair in load_pairs(dataset)))
         except CaseStudyError as error:
             write_index(folder, dataset, earlier_cards(folder), f"Nothing was run. {error}")
@@ -150,6 +158,29 @@ def _checked(dataset: str, parameters: Mapping[str, object]) -> dict[str, object
             raise CaseStudyError(f"{name} is set by {option}, not by -p.")
     check_parameters({"dataset": dataset})
     return check_parameters(parameters)
+
+
+def _refuse_results_of_another(folder: Path, dataset: str) -> None:
+    """Two folders of pairs may have one last name, and so would share a run."""
+    file = folder / "scores" / "noisy.csv"
+    if file.exists() and (theirs := read_table(file)["dataset"].iloc[0]) != dataset:
+        raise CaseStudyError(
+            f"{folder} holds results of {theirs}. Choose another name with --run, or delete it."
+        )
+
+
+def _refuse_combinations(values: Mapping[str, object], plan: list[Notebook]) -> None:
+    """Check the values beside those that a notebook declares itself."""
+    for notebook in plan:
+        declared = {
+            name: ast.literal_eval(default)
+            for name, default in notebook.parameters.items()
+            if name in Parameters.model_fields
+        }
+        try:
+            check_parameters(declared | {n: v for n, v in values.items() if n in declared})
+        except CaseStudyError as error:
+            raise CaseStudyError(f"{notebook.stem}: {error}") from None
 
 
 def _refuse_undeclared(values: Mapping[str, object], plan: list[Notebook]) -> None:

@@ -86,7 +86,7 @@ def test_lead_of_ridnet_over_bm3d_where_it_was_trained(benchmark):
 
 
 def test_filters_on_real_noise(benchmark):
-    """The scores that page 07 shows, again, to 0.01 dB; where their file is missing it is written."""
+    """The scores that page 07 shows, again, to 0.01 dB; a file that is missing is written."""
     _, _, held_out = parts("polyu")
 
     def measure() -> pd.DataFrame:
