@@ -6,10 +6,12 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help report test bench check lab reference lock clean
+.PHONY: help install report test bench check lab reference lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## Install everything into .venv
 
 report: $(INSTALLED) ## Execute the notebooks; opens nothing, ends with the address of the report
 	$(BIN)/casestudy report
