@@ -57,11 +57,14 @@ def denoise_file(
     Raises
     ------
     CaseStudyError
-        If the source cannot be read, or the target is there or cannot be written.
+        If the source cannot be read, the target is the source, or is there, or cannot be
+        written.
     """
+    photo = read_photo(source)
+    if target.exists() and target.samefile(source):
+        raise _replacing(source, target)
     if target.exists() and not overwrite:
         raise CaseStudyError(f"{target} is there already. Use another name, or --overwrite.")
-    photo = read_photo(source)
     writable_format(target, photo.pixels)  # before the work, not after
     denoised = replace(photo, pixels=denoise(photo.pixels))
     write_photo(target, denoised)
@@ -108,12 +111,15 @@ def denoise_folder(
         raise CaseStudyError(
             f"{source} holds no photograph: no name there ends with {', '.join(SUFFIXES)}."
         )
+    originals = {path.resolve() for path in photographs}
     for path in tqdm(photographs, unit="photo", desc="denoising"):
         result = target / path.relative_to(source)
-        if result.exists() and not overwrite:
-            outcome.skipped.append(path)
-            continue
         try:
+            if result.resolve() in originals:  # of a source in a target, or by a link
+                raise _replacing(path, result)
+            if result.exists() and not overwrite:
+                outcome.skipped.append(path)
+                continue
             photo = denoise_file(denoise, path, result, overwrite)
         except CaseStudyError as error:
             outcome.failed[path] = str(error)
@@ -125,6 +131,12 @@ def denoise_folder(
         if photo.conversions:
             outcome.conversions[path] = photo.conversions
     return outcome
+
+
+def _replacing(source: Path, target: Path) -> CaseStudyError:
+    return CaseStudyError(
+        f"{source}: its result would replace the photograph {target}. Name another target."
+    )
 
 
 def _files(source: Path, results: Path, outcome: Outcome) -> list[Path]:

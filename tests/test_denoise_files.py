@@ -65,6 +65,17 @@ class TestFile:
         assert run(photographs / "a.png", tmp_path).exit_code == 0
         assert read_photo(tmp_path / "a.png").pixels.shape == (96, 128, 3)
 
+    @pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+    @pytest.mark.parametrize("target", [".", "a.png", "link.png"])
+    def test_a_source_is_never_replaced(self, photographs, monkeypatch, target, overwrite):
+        monkeypatch.chdir(photographs)
+        (photographs / "link.png").symlink_to("a.png")
+        before = (photographs / "a.png").read_bytes()
+        result = run("a.png", target, *overwrite)
+        assert "would replace the photograph" in str(result.exception)
+        assert "overwrite" not in str(result.exception)
+        assert (photographs / "a.png").read_bytes() == before
+
     def test_conversions_are_told(self, tmp_path, pair):
         Image.fromarray(pair[0]).convert("CMYK").save(tmp_path / "a.tif")
         assert "CMYK was converted to RGB" in run(tmp_path / "a.tif", tmp_path / "b.png").stderr
@@ -127,6 +138,19 @@ class TestFolder:
 
     def test_source_and_target_must_differ(self, photographs):
         assert "replace their sources" in str(run(photographs, photographs).exception)
+
+    @pytest.mark.parametrize("overwrite", [(), ("--overwrite",)])
+    def test_no_source_is_replaced(self, tmp_path, photographs, overwrite):
+        """Neither a photograph that its result's name links to, nor another one of the folder."""
+        (tmp_path / "e.bmp").symlink_to(photographs / "e.bmp")
+        (photographs / "photographs").mkdir()
+        Image.open(photographs / "a.png").rotate(90).save(photographs / "photographs" / "a.png")
+        before = {name: (photographs / name).read_bytes() for name in files(photographs)}
+        result = run(photographs, tmp_path, *overwrite)
+        assert result.exit_code == 1 and "4 denoised, 0 were there, 2 failed" in result.stdout
+        for name in ("e.bmp", "photographs/a.png"):
+            assert f"{photographs / name}: its result would replace" in result.stderr
+        assert {name: (photographs / name).read_bytes() for name in before} == before
 
     def test_a_folder_without_photographs(self, tmp_path):
         (tmp_path / "empty").mkdir()
