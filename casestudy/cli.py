@@ -347,7 +347,9 @@ def denoise(
 
     PNG, JPEG, TIFF, WebP and BMP; bit depth, EXIF and colour profile stay. In a folder, results
     that are there are skipped, so the same command goes on after an interruption; a photograph
-    that cannot be read is reported, the others are done, and the exit code is 1.
+    that cannot be read is reported, the others are done, and the exit code is 1. Sub-folders
+    that hold results of earlier runs are left out; a hidden file, .casestudy-denoised, tells
+    them, and by what they were made.
 
     Example: casestudy denoise holiday/ denoised/
     """
@@ -369,11 +371,14 @@ def denoise(
             typer.echo(f"{source}: {sentence}", err=True)
         typer.echo(target)
         return
-    outcome = denoise_folder(work, source, target, overwrite)
+    made_by = model if model == "nlm" else f"{model} with {runtime}"
+    outcome = denoise_folder(work, made_by, source, target, overwrite)
     for path, sentences in outcome.conversions.items():
         typer.echo(f"{path}: {' '.join(sentences)}", err=True)
     for path in outcome.others:
         typer.echo(f"{path}: left out, its name is not that of a photograph.", err=True)
+    for folder in outcome.earlier:
+        typer.echo(f"{folder}: left out, it holds results of an earlier run.", err=True)
     for message in outcome.failed.values():
         typer.secho(f"Error: {message}", fg="red", err=True)
     typer.echo(

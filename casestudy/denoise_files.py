@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from tqdm import tqdm
 
 from casestudy.errors import CaseStudyError
 from casestudy.images import SUFFIXES, Photo, read_photo, writable_format, write_photo
+from casestudy.paths import written_whole
+
+# In a folder of results: by what they were made.
+MARKER = ".casestudy-denoised"
 
 
 @dataclass
@@ -21,6 +26,8 @@ class Outcome:
         Photographs that were denoised, and those whose result was there before.
     others : list of Path
         Files whose names do not end as those of photographs.
+    earlier : list of Path
+        Sub-folders that were left out, because they hold results of earlier calls.
     failed : dict of Path to str
         Photographs that could not be denoised, folders that could not be read, and why.
     conversions : dict of Path to tuple of str
@@ -30,6 +37,7 @@ class Outcome:
     done: list[Path] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)
+    earlier: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
     conversions: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
@@ -72,7 +80,11 @@ def denoise_file(
 
 
 def denoise_folder(
-    denoise: Callable[..., object], source: Path, target: Path, overwrite: bool = False
+    denoise: Callable[..., object],
+    made_by: str,
+    source: Path,
+    target: Path,
+    overwrite: bool = False,
 ) -> Outcome:
     """Denoise all photographs in a folder and its sub-folders.
 
@@ -80,9 +92,11 @@ def denoise_folder(
     ----------
     denoise
         See `denoise_file`.
+    made_by : str
+        What tells the method from others: its name and runtime. It is written down in `target`.
     source, target : Path
-        Results get the names of their sources. `target` may lie in `source`. Hidden files, and
-        sub-folders that are symbolic links, are left out.
+        Results get the names of their sources. `target` may lie in `source`. Hidden files,
+        sub-folders that are symbolic links, and those of earlier results are left out.
     overwrite : bool
         Denoise also those whose results are there; else they are skipped, so that the same call
         goes on after an interruption.
@@ -94,7 +108,8 @@ def denoise_folder(
     Raises
     ------
     CaseStudyError
-        If `source` and `target` are the same, `target` is a file, or there is no photograph.
+        If `source` and `target` are the same, `target` is a file or holds results of another
+        method and is not to be overwritten, or there is no photograph.
     """
     if source.resolve() == target.resolve():
         raise CaseStudyError(
@@ -104,13 +119,18 @@ def denoise_folder(
         raise CaseStudyError(
             f"{target} is a file, and results of a folder need one. Name another."
         )
+    if not overwrite:
+        _refuse_results_of_others(target, made_by)
     outcome, photographs = Outcome(), []
     for path in _files(source, target.resolve(), outcome):
         (photographs if path.suffix.lower() in SUFFIXES else outcome.others).append(path)
     if not photographs and not outcome.failed:
         raise CaseStudyError(
-            f"{source} holds no photograph: no name there ends with {', '.join(SUFFIXES)}."
+            f"{source} holds no photograph, or none but results of earlier runs. Names of "
+            f"photographs end with {', '.join(SUFFIXES)}."
         )
+    if not any((target / path.relative_to(source)).exists() for path in photographs):
+        _mark(target, made_by)
     originals = {path.resolve() for path in photographs}
     for path in tqdm(photographs, unit="photo", desc="denoising"):
         result = target / path.relative_to(source)
@@ -130,7 +150,32 @@ def denoise_folder(
         outcome.done.append(path)
         if photo.conversions:
             outcome.conversions[path] = photo.conversions
+    if overwrite:  # not before, or after an interruption old results would pass for new ones
+        _mark(target, made_by)
     return outcome
+
+
+def _refuse_results_of_others(target: Path, made_by: str) -> None:
+    marker = target / MARKER
+    try:
+        known = marker.read_text(errors="replace").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise CaseStudyError(
+            f"{marker} cannot be read: {error.strerror}. Name another folder."
+        ) from error
+    if known != made_by:
+        raise CaseStudyError(
+            f"{target} holds results of {known}, not of {made_by}. Name another folder, or "
+            "replace them with --overwrite."
+        )
+
+
+def _mark(target: Path, made_by: str) -> None:
+    # Where nothing can be written, each photograph says so.
+    with suppress(OSError), written_whole(target / MARKER) as temporary:
+        temporary.write_text(f"{made_by}\n")
 
 
 def _replacing(source: Path, target: Path) -> CaseStudyError:
@@ -146,13 +191,16 @@ def _files(source: Path, results: Path, outcome: Outcome) -> list[Path]:
         folder = Path(error.filename)
         outcome.failed[folder] = f"{folder} cannot be read: {error.strerror}."
 
+    def is_source(folder: Path) -> bool:
+        if folder.name[0] == "." or folder.resolve() == results:
+            return False
+        if earlier := os.access(folder / MARKER, os.F_OK):
+            outcome.earlier.append(folder)
+        return not earlier
+
     found = []
     for folder, subfolders, names in os.walk(source, onerror=fail):
-        subfolders[:] = [
-            name
-            for name in subfolders
-            if name[0] != "." and Path(folder, name).resolve() != results
-        ]
+        subfolders[:] = [name for name in subfolders if is_source(Path(folder, name))]
         found += [Path(folder, name) for name in names if name[0] != "."]
     # In a folder that may be listed but not entered nothing can be asked of a file.
     return sorted(p for p in found if not os.access(p.parent, os.X_OK) or p.is_file())

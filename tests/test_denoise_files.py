@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from casestudy.cli import app
 from casestudy.datasets import load_pairs
+from casestudy.denoise_files import denoise_folder
+from casestudy.errors import CaseStudyError
 from casestudy.images import read_photo
 from casestudy.metrics import psnr
 
@@ -39,7 +41,9 @@ def run(*arguments):
 
 
 def files(folder):
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    """Names of all files but the hidden."""
+    found = (p for p in folder.rglob("*") if p.is_file() and p.name[0] != ".")
+    return sorted(str(p.relative_to(folder)) for p in found)
 
 
 class TestFile:
@@ -91,6 +95,50 @@ class TestFolder:
         for done, there in ((5, 0), (0, 5)):
             result = run(photographs, photographs / "denoised")
             assert f"{done} denoised, {there} were there, 0 failed" in result.stdout
+
+    def test_nor_are_those_of_an_earlier_run(self, photographs):
+        run(photographs, photographs / "below" / "nlm")
+        result = run(photographs, photographs / "other")
+        assert "5 denoised, 0 were there, 0 failed" in result.stdout
+        assert f"{photographs / 'below' / 'nlm'}: left out, it holds results" in result.stderr
+        assert "other: left out" not in result.stderr
+
+    def test_results_of_another_method_are_not_taken_for_done(self, tmp_path, photographs):
+        out = tmp_path / "out"
+        run(photographs, out)
+        marker = out / ".casestudy-denoised"
+        assert marker.read_text() == "nlm\n"
+        marker.write_text("cbdnet with keras\n")
+        (out / "b.jpg").unlink()
+        refused = str(run(photographs, out).exception)
+        assert f"{out} holds results of cbdnet with keras, not of nlm" in refused
+        assert "another folder" in refused and "--overwrite" in refused
+        assert not (out / "b.jpg").exists()
+        assert "5 denoised" in run(photographs, out, "--overwrite").stdout
+        assert marker.read_text() == "nlm\n"
+        assert "5 were there" in run(photographs, out).stdout
+
+    def test_old_results_never_pass_for_new_ones(self, tmp_path, photographs):
+        """While they are replaced, the folder is still said to be the old method's."""
+        out = tmp_path / "out"
+        run(photographs, out)
+        (out / ".casestudy-denoised").write_text("old\n")
+
+        def stopped(pixels):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            denoise_folder(stopped, "new", photographs, out, overwrite=True)
+        with pytest.raises(CaseStudyError, match="holds results of old, not of new"):
+            denoise_folder(stopped, "new", photographs, out)
+
+    def test_a_folder_of_unknown_results_goes_on_as_it_is(self, tmp_path, photographs):
+        out = tmp_path / "out"
+        run(photographs, out)
+        (out / ".casestudy-denoised").unlink()
+        (out / "b.jpg").unlink()
+        assert "1 denoised, 4 were there" in run(photographs, out).stdout
+        assert not (out / ".casestudy-denoised").exists()
 
     def test_a_target_around_the_source(self, tmp_path, photographs, monkeypatch):
         monkeypatch.chdir(tmp_path)
