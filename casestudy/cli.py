@@ -533,5 +533,12 @@ def main() -> None:
     try:
         app()
     except CaseStudyError as error:
-        typer.secho(f"Error: {error}", fg="red", err=True)
-        sys.exit(1)
+        message = str(error)
+    except OSError as error:
+        if error.filename is None:  # of no file, so nothing that a message would help with
+            raise
+        message = f"{error.filename}: {error.strerror}. Check the path, and what you may do there."
+    else:
+        return
+    typer.secho(f"Error: {message}", fg="red", err=True)
+    sys.exit(1)

@@ -1,8 +1,8 @@
 """Denoise photographs from file to file, one or a whole folder of them."""
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -66,17 +66,34 @@ def denoise_file(
     ------
     CaseStudyError
         If the source cannot be read, the target is the source, or is there, or cannot be
-        written.
+        written; if memory does not do.
     """
-    photo = read_photo(source)
-    if target.exists() and target.samefile(source):
-        raise _replacing(source, target)
-    if target.exists() and not overwrite:
-        raise CaseStudyError(f"{target} is there already. Use another name, or --overwrite.")
-    writable_format(target, photo.pixels)  # before the work, not after
-    denoised = replace(photo, pixels=denoise(photo.pixels))
-    write_photo(target, denoised)
+    with _failures_told(source):
+        photo = read_photo(source)
+        if target.exists() and target.samefile(source):
+            raise _replacing(source, target)
+        if target.exists() and not overwrite:
+            raise CaseStudyError(f"{target} is there already. Use another name, or --overwrite.")
+        writable_format(target, photo.pixels)  # before the work, not after
+        denoised = replace(photo, pixels=denoise(photo.pixels))
+        write_photo(target, denoised)
     return denoised
+
+
+@contextmanager
+def _failures_told(source: Path) -> Iterator[None]:
+    """Raise CaseStudyError of what fails for one photograph and need not for the next."""
+    try:
+        yield
+    except MemoryError:
+        raise CaseStudyError(
+            f"{source} needs more memory than there is. Use smaller tiles."
+        ) from None
+    except OSError as error:
+        raise CaseStudyError(
+            f"{error.filename or source}: {error.strerror or error}. Check the path, and what "
+            "you may read and write."
+        ) from error
 
 
 def denoise_folder(
@@ -129,7 +146,7 @@ def denoise_folder(
             f"{source} holds no photograph, or none but results of earlier runs. Names of "
             f"photographs end with {', '.join(SUFFIXES)}."
         )
-    if not any((target / path.relative_to(source)).exists() for path in photographs):
+    if not any(_is_there(target / path.relative_to(source)) for path in photographs):
         _mark(target, made_by)
     originals = {path.resolve() for path in photographs}
     for path in tqdm(photographs, unit="photo", desc="denoising"):
@@ -137,15 +154,12 @@ def denoise_folder(
         try:
             if result.resolve() in originals:  # of a source in a target, or by a link
                 raise _replacing(path, result)
-            if result.exists() and not overwrite:
+            if _is_there(result) and not overwrite:
                 outcome.skipped.append(path)
                 continue
             photo = denoise_file(denoise, path, result, overwrite)
         except CaseStudyError as error:
             outcome.failed[path] = str(error)
-            continue
-        except MemoryError:
-            outcome.failed[path] = f"{path} needs more memory than there is. Use smaller tiles."
             continue
         outcome.done.append(path)
         if photo.conversions:
@@ -178,6 +192,11 @@ def _mark(target: Path, made_by: str) -> None:
         temporary.write_text(f"{made_by}\n")
 
 
+def _is_there(path: Path) -> bool:
+    # `Path.exists` raises an error of a name that is too long, or of a folder one may not enter.
+    return os.access(path, os.F_OK)
+
+
 def _replacing(source: Path, target: Path) -> CaseStudyError:
     return CaseStudyError(
         f"{source}: its result would replace the photograph {target}. Name another target."
@@ -194,7 +213,7 @@ def _files(source: Path, results: Path, outcome: Outcome) -> list[Path]:
     def is_source(folder: Path) -> bool:
         if folder.name[0] == "." or folder.resolve() == results:
             return False
-        if earlier := os.access(folder / MARKER, os.F_OK):
+        if earlier := _is_there(folder / MARKER):
             outcome.earlier.append(folder)
         return not earlier
 

@@ -211,6 +211,8 @@ def write_photo(path: Path, photo: Photo) -> None:
                 _write_tiff(temporary, photo)
             else:
                 temporary.write_bytes(encode_photo(photo, format))
+    except MemoryError:
+        raise
     except Exception as error:  # encoders raise anything
         reason = getattr(error, "strerror", None) or error
         raise CaseStudyError(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from casestudy.cli import app
 from casestudy.datasets import load_pairs
-from casestudy.denoise_files import denoise_folder
+from casestudy.denoise_files import denoise_file, denoise_folder
 from casestudy.errors import CaseStudyError
 from casestudy.images import read_photo
 from casestudy.metrics import psnr
@@ -44,6 +44,14 @@ def files(folder):
     """Names of all files but the hidden."""
     found = (p for p in folder.rglob("*") if p.is_file() and p.name[0] != ".")
     return sorted(str(p.relative_to(folder)) for p in found)
+
+
+def no_change(pixels):
+    return pixels
+
+
+def too_little_memory(pixels):
+    raise MemoryError
 
 
 class TestFile:
@@ -79,6 +87,14 @@ class TestFile:
         assert "would replace the photograph" in str(result.exception)
         assert "overwrite" not in str(result.exception)
         assert (photographs / "a.png").read_bytes() == before
+
+    def test_too_little_memory_is_a_message(self, tmp_path, photographs):
+        with pytest.raises(CaseStudyError, match=r"a\.png needs more memory than there is"):
+            denoise_file(too_little_memory, photographs / "a.png", tmp_path / "b.png")
+
+    def test_an_error_of_the_system_is_a_message(self, tmp_path, photographs):
+        with pytest.raises(CaseStudyError, match="File name too long"):
+            denoise_file(no_change, photographs / "a.png", tmp_path / f"{'x' * 300}.png")
 
     def test_conversions_are_told(self, tmp_path, pair):
         Image.fromarray(pair[0]).convert("CMYK").save(tmp_path / "a.tif")
@@ -183,6 +199,19 @@ class TestFolder:
             line = next(x for x in result.stderr.splitlines() if name in x)
             assert said in line
         assert len(files(tmp_path / "out")) == 5
+
+    def test_one_failure_of_the_system_does_not_end_the_others(self, tmp_path, photographs):
+        def denoise(pixels):
+            if pixels.shape[0] == 10:
+                raise OSError(5, "Input/output error")
+            return pixels
+
+        Image.new("RGB", (10, 10)).save(photographs / "broken.png")
+        outcome = denoise_folder(denoise, "nothing", photographs, tmp_path / "out")
+        assert len(outcome.done) == 5
+        (path, message), *others = outcome.failed.items()
+        assert path == photographs / "broken.png" and not others
+        assert message.startswith(f"{path}: Input/output error. ")
 
     def test_source_and_target_must_differ(self, photographs):
         assert "replace their sources" in str(run(photographs, photographs).exception)
