@@ -362,17 +362,17 @@ def denoise(
     from casestudy.inference import check_tiles
 
     check_tiles(tile)
-    work = photo_denoiser(model, runtime, tile)
+    load = partial(photo_denoiser, model, runtime, tile)
     if not source.is_dir():
         target = target / source.name if target.is_dir() else target
         progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)
-        photo = denoise_file(partial(work, progress=progress), source, target, overwrite)
+        photo = denoise_file(lambda: partial(load(), progress=progress), source, target, overwrite)
         for sentence in photo.conversions:
             typer.echo(f"{source}: {sentence}", err=True)
         typer.echo(target)
         return
     made_by = model if model == "nlm" else f"{model} with {runtime}"
-    outcome = denoise_folder(work, made_by, source, target, overwrite)
+    outcome = denoise_folder(load, made_by, source, target, overwrite)
     for path, sentences in outcome.conversions.items():
         typer.echo(f"{path}: {' '.join(sentences)}", err=True)
     for path in outcome.others:

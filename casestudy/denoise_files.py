@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from casestudy.errors import CaseStudyError
@@ -14,6 +15,8 @@ from casestudy.paths import written_whole
 
 # In a folder of results: by what they were made.
 MARKER = ".casestudy-denoised"
+
+Denoise = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass
@@ -43,15 +46,16 @@ class Outcome:
 
 
 def denoise_file(
-    denoise: Callable[..., object], source: Path, target: Path, overwrite: bool = False
+    load: Callable[[], Denoise], source: Path, target: Path, overwrite: bool = False
 ) -> Photo:
     """Denoise one photograph; its bit depth, EXIF and colour profile stay.
 
     Parameters
     ----------
-    denoise : callable
-        From pixels to pixels of the same shape and dtype, such as a partial of
-        `casestudy.inference.denoise`.
+    load : callable
+        Returns what denoises, such as a partial of `casestudy.inference.denoise`: from pixels to
+        pixels of the same shape and dtype. It is called when nothing else is wrong, because to
+        load a network takes long.
     source, target : Path
         The photograph, and the file to write, in the format that its name ends with.
     overwrite : bool
@@ -75,7 +79,7 @@ def denoise_file(
         if target.exists() and not overwrite:
             raise CaseStudyError(f"{target} is there already. Use another name, or --overwrite.")
         writable_format(target, photo.pixels)  # before the work, not after
-        denoised = replace(photo, pixels=denoise(photo.pixels))
+        denoised = replace(photo, pixels=load()(photo.pixels))
         write_photo(target, denoised)
     return denoised
 
@@ -97,7 +101,7 @@ def _failures_told(source: Path) -> Iterator[None]:
 
 
 def denoise_folder(
-    denoise: Callable[..., object],
+    load: Callable[[], Denoise],
     made_by: str,
     source: Path,
     target: Path,
@@ -107,8 +111,8 @@ def denoise_folder(
 
     Parameters
     ----------
-    denoise
-        See `denoise_file`.
+    load
+        See `denoise_file`; called once, or not at all if all results are there.
     made_by : str
         What tells the method from others: its name and runtime. It is written down in `target`.
     source, target : Path
@@ -146,18 +150,15 @@ def denoise_folder(
             f"{source} holds no photograph, or none but results of earlier runs. Names of "
             f"photographs end with {', '.join(SUFFIXES)}."
         )
-    if not any(_is_there(target / path.relative_to(source)) for path in photographs):
+    results = _results(photographs, source, target, overwrite, outcome)
+    if not results:
+        return outcome
+    denoise = load()
+    if not outcome.skipped and not any(map(_is_there, results.values())):
         _mark(target, made_by)
-    originals = {path.resolve() for path in photographs}
-    for path in tqdm(photographs, unit="photo", desc="denoising"):
-        result = target / path.relative_to(source)
+    for path, result in tqdm(results.items(), unit="photo", desc="denoising"):
         try:
-            if result.resolve() in originals:  # of a source in a target, or by a link
-                raise _replacing(path, result)
-            if _is_there(result) and not overwrite:
-                outcome.skipped.append(path)
-                continue
-            photo = denoise_file(denoise, path, result, overwrite)
+            photo = denoise_file(lambda: denoise, path, result, overwrite)
         except CaseStudyError as error:
             outcome.failed[path] = str(error)
             continue
@@ -167,6 +168,23 @@ def denoise_folder(
     if overwrite:  # not before, or after an interruption old results would pass for new ones
         _mark(target, made_by)
     return outcome
+
+
+def _results(
+    photographs: list[Path], source: Path, target: Path, overwrite: bool, outcome: Outcome
+) -> dict[Path, Path]:
+    """Return the results to be made by their photographs; the other photographs are told of."""
+    originals = {path.resolve() for path in photographs}
+    results = {}
+    for path in photographs:
+        result = target / path.relative_to(source)
+        if result.resolve() in originals:  # of a source in a target, or by a link
+            outcome.failed[path] = str(_replacing(path, result))
+        elif _is_there(result) and not overwrite:
+            outcome.skipped.append(path)
+        else:
+            results[path] = result
+    return results
 
 
 def _refuse_results_of_others(target: Path, made_by: str) -> None:

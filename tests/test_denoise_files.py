@@ -54,6 +54,10 @@ def too_little_memory(pixels):
     raise MemoryError
 
 
+def never_loaded():
+    pytest.fail("It was loaded before it was known that there is something to do.")
+
+
 class TestFile:
     def test_noise_goes_and_the_format_stays(self, tmp_path, pair):
         noisy, clean = pair
@@ -88,13 +92,28 @@ class TestFile:
         assert "overwrite" not in str(result.exception)
         assert (photographs / "a.png").read_bytes() == before
 
+    @pytest.mark.parametrize(
+        "source, target, said",
+        [
+            ("nowhere.png", "b.png", "nowhere.png does not exist"),
+            ("a.png", "b.gif", "must end with .png"),
+            ("a.png", "e.bmp", "is there already"),
+            ("a.png", "a.png", "would replace the photograph"),
+        ],
+    )
+    def test_what_is_wrong_is_told_before_a_network_is_loaded(
+        self, photographs, source, target, said
+    ):
+        with pytest.raises(CaseStudyError, match=said):
+            denoise_file(never_loaded, photographs / source, photographs / target)
+
     def test_too_little_memory_is_a_message(self, tmp_path, photographs):
         with pytest.raises(CaseStudyError, match=r"a\.png needs more memory than there is"):
-            denoise_file(too_little_memory, photographs / "a.png", tmp_path / "b.png")
+            denoise_file(lambda: too_little_memory, photographs / "a.png", tmp_path / "b.png")
 
     def test_an_error_of_the_system_is_a_message(self, tmp_path, photographs):
         with pytest.raises(CaseStudyError, match="File name too long"):
-            denoise_file(no_change, photographs / "a.png", tmp_path / f"{'x' * 300}.png")
+            denoise_file(lambda: no_change, photographs / "a.png", tmp_path / f"{'x' * 300}.png")
 
     def test_conversions_are_told(self, tmp_path, pair):
         Image.fromarray(pair[0]).convert("CMYK").save(tmp_path / "a.tif")
@@ -144,9 +163,9 @@ class TestFolder:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            denoise_folder(stopped, "new", photographs, out, overwrite=True)
+            denoise_folder(lambda: stopped, "new", photographs, out, overwrite=True)
         with pytest.raises(CaseStudyError, match="holds results of old, not of new"):
-            denoise_folder(stopped, "new", photographs, out)
+            denoise_folder(lambda: stopped, "new", photographs, out)
 
     def test_a_folder_of_unknown_results_goes_on_as_it_is(self, tmp_path, photographs):
         out = tmp_path / "out"
@@ -174,6 +193,11 @@ class TestFolder:
         before = (tmp_path / "out" / "a.png").stat().st_mtime_ns
         assert "1 denoised, 4 were there" in run(photographs, tmp_path / "out").stdout
         assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == before
+
+    def test_nothing_is_loaded_when_all_is_done(self, tmp_path, photographs):
+        run(photographs, tmp_path / "out")
+        outcome = denoise_folder(never_loaded, "nlm", photographs, tmp_path / "out")
+        assert len(outcome.skipped) == 5
 
     def test_bad_files_are_reported_and_the_others_done(self, tmp_path, photographs):
         (photographs / "text.png").write_text("hello")
@@ -207,7 +231,7 @@ class TestFolder:
             return pixels
 
         Image.new("RGB", (10, 10)).save(photographs / "broken.png")
-        outcome = denoise_folder(denoise, "nothing", photographs, tmp_path / "out")
+        outcome = denoise_folder(lambda: denoise, "nothing", photographs, tmp_path / "out")
         assert len(outcome.done) == 5
         (path, message), *others = outcome.failed.items()
         assert path == photographs / "broken.png" and not others
