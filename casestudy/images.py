@@ -35,6 +35,10 @@ SUFFIXES = {
     ".webp": "WEBP",
 }
 
+# The most pixels along a side, by VP8's header and by libjpeg; other formats hold more than is
+# decoded.
+_LONGEST_SIDE = {"WEBP": 16_383, "JPEG": 65_500}
+
 # Rows that are copied at once from Pillow, which makes a copy of its own: of the whole image, that
 # takes a quarter of the time that decoding takes.
 _STRIP = 256
@@ -201,8 +205,8 @@ def write_photo(path: Path, photo: Photo) -> None:
     Raises
     ------
     CaseStudyError
-        If the name ends otherwise, if the format cannot hold 16 bits or transparency, or if the
-        file cannot be written.
+        If the name ends otherwise, if the format cannot hold 16 bits, transparency or so many
+        pixels along a side, or if the file cannot be written.
     """
     format = writable_format(path, photo.pixels)
     try:
@@ -263,6 +267,12 @@ def writable_format(path: Path, pixels: np.ndarray) -> str:
     if pixels.shape[2] in (2, 4) and format in ("JPEG", "BMP"):
         raise CaseStudyError(
             f"{path}: {format} cannot hold transparency. Write .png, .tif or .webp."
+        )
+    longest = _LONGEST_SIDE.get(format, MAX_PIXELS)
+    if max(pixels.shape) > longest:
+        raise CaseStudyError(
+            f"{path}: {format} cannot hold more than {longest:,} pixels along a side. Write .png "
+            "or .tif."
         )
     return format
 

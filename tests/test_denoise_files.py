@@ -99,11 +99,13 @@ class TestFile:
             ("a.png", "b.gif", "must end with .png"),
             ("a.png", "e.bmp", "is there already"),
             ("a.png", "a.png", "would replace the photograph"),
+            ("wide.png", "b.webp", "WEBP cannot hold more than"),
         ],
     )
     def test_what_is_wrong_is_told_before_a_network_is_loaded(
         self, photographs, source, target, said
     ):
+        Image.new("L", (17_000, 1)).save(photographs / "wide.png")
         with pytest.raises(CaseStudyError, match=said):
             denoise_file(never_loaded, photographs / source, photographs / target)
 

@@ -13,7 +13,14 @@ from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
 from casestudy.errors import CaseStudyError
-from casestudy.images import MAX_PIXELS, Photo, read_image, read_photo, write_photo
+from casestudy.images import (
+    MAX_PIXELS,
+    Photo,
+    read_image,
+    read_photo,
+    writable_format,
+    write_photo,
+)
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (20, 31, 3), np.uint8)
@@ -447,6 +454,16 @@ class TestWriting:
         with pytest.raises(CaseStudyError, match=f"{name}.*{said}"):
             write_photo(tmp_path / name, Photo(colours(channels, dtype)))
         assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("name, longest", [("a.webp", 16_383), ("a.jpg", 65_500)])
+    @pytest.mark.parametrize("axis", [0, 1])
+    def test_the_longest_sides(self, tmp_path, name, longest, axis):
+        line = np.zeros((1, longest + 1, 3), np.uint8).swapaxes(axis, 1)
+        allowed = line[:longest, :longest]
+        write_photo(tmp_path / name, Photo(allowed))
+        assert read_photo(tmp_path / name).pixels.shape == allowed.shape
+        with pytest.raises(CaseStudyError, match=f"{name}.* {longest:,} pixels along a side"):
+            writable_format(tmp_path / name, line)
 
     def test_a_folder_that_is_a_file_is_named(self, tmp_path):
         (tmp_path / "file").touch()
