@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from casestudy.errors import CaseStudyError
-from casestudy.images import SUFFIXES, Photo, read_photo, writable_format, write_photo
+from casestudy.images import SUFFIXES, Photo, as_writable, read_photo, write_photo
 from casestudy.paths import written_whole
 
 # In a folder of results: by what they were made.
@@ -78,7 +78,7 @@ def denoise_file(
             raise _replacing(source, target)
         if target.exists() and not overwrite:
             raise CaseStudyError(f"{target} is there already. Use another name, or --overwrite.")
-        writable_format(target, photo.pixels)  # before the work, not after
+        photo = as_writable(target, photo)  # before the work, not after
         denoised = replace(photo, pixels=load()(photo.pixels))
         write_photo(target, denoised)
     return denoised

@@ -5,7 +5,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -194,7 +194,7 @@ def write_photo(path: Path, photo: Photo) -> None:
     """Write a photograph in the format that its name ends with, completely or not at all.
 
     PNG and TIFF lose nothing. JPEG and WebP are written at quality 95, JPEG with colour at full
-    resolution. BMP holds no EXIF and no profile.
+    resolution. BMP holds no EXIF and no profile; see `as_writable`.
 
     Parameters
     ----------
@@ -240,6 +240,20 @@ def encode_photo(photo: Photo, format: str) -> bytes:
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, format, **options)
     return encoded.getvalue()
+
+
+def as_writable(path: Path, photo: Photo) -> Photo:
+    """Return a photograph as a file of this name holds it; what it has to lose is a conversion.
+
+    Raises
+    ------
+    CaseStudyError
+        As `write_photo`, if it would lose pixels or their values.
+    """
+    if writable_format(path, photo.pixels) != "BMP" or not (photo.exif or photo.profile):
+        return photo
+    lost = "BMP holds no EXIF and no colour profile; they were left out."
+    return replace(photo, exif=b"", profile=b"", conversions=(*photo.conversions, lost))
 
 
 def as_rgb(pixels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from typer.testing import CliRunner
 
 from casestudy.cli import app
@@ -120,6 +120,17 @@ class TestFile:
     def test_conversions_are_told(self, tmp_path, pair):
         Image.fromarray(pair[0]).convert("CMYK").save(tmp_path / "a.tif")
         assert "CMYK was converted to RGB" in run(tmp_path / "a.tif", tmp_path / "b.png").stderr
+
+    @pytest.mark.parametrize("kind", ["exif", "icc_profile"])
+    def test_what_bmp_does_not_hold_is_told(self, tmp_path, pair, kind):
+        exif = Image.Exif()
+        exif[0x10F] = "Acme"
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        kept = {"exif": exif, "icc_profile": profile}[kind]
+        Image.fromarray(pair[0]).save(tmp_path / "a.png", **{kind: kept})
+        said = "BMP holds no EXIF and no colour profile; they were left out."
+        assert said in run(tmp_path / "a.png", tmp_path / "b.bmp").stderr
+        assert not run(tmp_path / "b.bmp", tmp_path / "c.bmp").stderr
 
 
 class TestFolder:
