@@ -73,6 +73,8 @@ _TEXTS = (
     Base.Copyright,
 )
 _RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
+# In EXIF's own directory: PixelXDimension and PixelYDimension.
+_SIDES = (Base.ExifImageWidth, Base.ExifImageHeight)
 
 # How a stored image, as a (H, W, C) array, comes upright, by EXIF orientation.
 _UPRIGHT = {
@@ -84,6 +86,7 @@ _UPRIGHT = {
     7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
     8: np.rot90,
 }
+_SIDES_CHANGE = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ class Photo:
         C is 1 for grey, 2 for grey and alpha (8 bits only; at 16 they become RGB and alpha),
         3 for RGB, 4 for RGB and alpha.
     exif : bytes
-        What the camera wrote, as a TIFF block, without orientation and thumbnail; empty if
-        nothing.
+        What the camera wrote, as a TIFF block, without orientation and thumbnail, of the sides as
+        they are upright; empty if nothing.
     profile : bytes
         ICC colour profile of the pixels; empty if none.
     conversions : tuple of str
@@ -410,7 +413,8 @@ def _photo(pixels: np.ndarray, image: Image.Image, file: BinaryIO, several: bool
     try:
         if image.format != "TIFF":
             orientation = image.getexif().get(Base.Orientation)
-        exif = _exif_of_tiff(file) if image.format == "TIFF" else _exif_of_others(image)
+        turned = orientation in _SIDES_CHANGE
+        exif = _exif_of_tiff(file) if image.format == "TIFF" else _exif_of_others(image, turned)
     except Exception as error:  # as for images, damage raises anything
         exif = b""
         conversions.append(f"Its EXIF is damaged ({error}) and was left out.")
@@ -424,26 +428,47 @@ def _photo(pixels: np.ndarray, image: Image.Image, file: BinaryIO, several: bool
     return Photo(np.ascontiguousarray(pixels), exif, profile, tuple(conversions))
 
 
-def _exif_of_others(image: Image.Image) -> bytes:
-    """Return EXIF as it is in the file, but for orientation and thumbnail."""
+def _exif_of_others(image: Image.Image, turned: bool) -> bytes:
+    """Return EXIF as it is in the file, but for orientation, sides and thumbnail."""
     block = bytearray(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
     if block:
         order = "<" if block[:2] == b"II" else ">"
         first = struct.unpack_from(f"{order}L", block, 4)[0]
-        count = struct.unpack_from(f"{order}H", block, first)[0]
-        end = first + 2 + 12 * count
-        for entry in range(first + 2, end, 12):
-            if struct.unpack_from(f"{order}H", block, entry)[0] == Base.Orientation:
-                struct.pack_into(f"{order}H", block, entry + 8, 1)
+        entries, end = _entries(block, order, first)
+        if Base.Orientation in entries:
+            struct.pack_into(f"{order}H", block, entries[Base.Orientation] + 8, 1)
+        if turned:
+            _swap_entries(block, entries, _RESOLUTION[:2])
+        if turned and IFD.Exif in entries:
+            place = struct.unpack_from(f"{order}L", block, entries[IFD.Exif] + 8)[0]
+            _swap_entries(block, _entries(block, order, place)[0], _SIDES)
         # No second directory, of the thumbnail. Some writers end without saying so.
         block.extend(bytes(max(end + 4 - len(block), 0)))
         struct.pack_into(f"{order}L", block, end, 0)
     return bytes(block)
 
 
+def _entries(block: bytearray, order: str, directory: int) -> tuple[dict[int, int], int]:
+    """Return where the entries of a directory are, by tag, and where they end."""
+    count = struct.unpack_from(f"{order}H", block, directory)[0]
+    end = directory + 2 + 12 * count
+    places = range(directory + 2, end, 12)
+    return {struct.unpack_from(f"{order}H", block, place)[0]: place for place in places}, end
+
+
+def _swap_entries(block: bytearray, entries: dict[int, int], tags: tuple[int, int]) -> None:
+    """Give two entries, if both are there, each other's type, count and value."""
+    if all(tag in entries for tag in tags):
+        one, other = (slice(entries[tag] + 2, entries[tag] + 12) for tag in tags)
+        block[one], block[other] = block[other], block[one]
+
+
 def _exif_of_tiff(file: BinaryIO) -> bytes:
     """Return what the directories of a TIFF tell about the photograph."""
     main, parts = _read_directories(file)
+    if main.get(Base.Orientation) in _SIDES_CHANGE:
+        _swap_values(main, _RESOLUTION[:2])
+        _swap_values(parts.get(IFD.Exif, {}), _SIDES)
     kept = ImageFileDirectory_v2(prefix=b"II")
     for tag in (*_TEXTS, *_RESOLUTION):
         if tag in main:
@@ -454,6 +479,13 @@ def _exif_of_tiff(file: BinaryIO) -> bytes:
     block = io.BytesIO(b"II*\0" + struct.pack("<L", 8) + kept.tobytes(8))
     _append_directories(block, parts)
     return block.getvalue()
+
+
+def _swap_values(directory: ImageFileDirectory_v2, tags: tuple[int, int]) -> None:
+    if all(tag in directory for tag in tags):
+        one, other = tags
+        for values in (directory.tagtype, directory):
+            values[one], values[other] = values[other], values[one]
 
 
 def _read_directories(

@@ -301,7 +301,8 @@ def test_flipped_bytes_never_crash(tmp_path, kind):
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 EXPOSURE, ISO, TAKEN, MAKE = 0x829A, 0x8827, 0x9003, 0x10F
-ORIENTATION, ARTIST = 0x112, 0x13B
+ORIENTATION, ARTIST, X_RESOLUTION, Y_RESOLUTION = 0x112, 0x13B, 0x11A, 0x11B
+PIXELS_X, PIXELS_Y = 0xA002, 0xA003
 
 
 def camera_exif(orientation=1):
@@ -438,6 +439,22 @@ class TestWriting:
         Image.fromarray(RGB).save(camera, exif=camera_exif(orientation))
         write_photo(again, read_photo(camera))
         np.testing.assert_array_equal(read_image(again), UPRIGHT[orientation](RGB))
+
+    @pytest.mark.parametrize("orientation", UPRIGHT)
+    @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+    def test_exif_tells_the_sides_of_a_turned_photograph(self, tmp_path, name, orientation):
+        exif = camera_exif(orientation)
+        exif[X_RESOLUTION], exif[Y_RESOLUTION] = 300.0, 70_000.0
+        exif.get_ifd(0x8769).update({PIXELS_X: 31, PIXELS_Y: 70_000})
+        Image.fromarray(RGB).save(tmp_path / name, exif=exif.tobytes())
+        write_photo(tmp_path / "again.png", read_photo(tmp_path / name))
+        with Image.open(tmp_path / "again.png") as image:
+            exif = image.getexif()
+            taken = exif.get_ifd(0x8769)
+        sides = slice(None, None, -1 if orientation > 4 else 1)
+        assert (taken[PIXELS_X], taken[PIXELS_Y]) == (31, 70_000)[sides]
+        assert (exif[X_RESOLUTION], exif[Y_RESOLUTION]) == (300, 70_000)[sides]
+        assert (exif[MAKE], taken[ISO]) == ("Acme", 800)
 
     @pytest.mark.parametrize(
         "name, channels, dtype, said",
