@@ -14,6 +14,7 @@ import numpy as np
 import tifffile
 from PIL import Image, TiffTags
 from PIL.ExifTags import IFD, Base
+from PIL.PngImagePlugin import putchunk
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from casestudy.errors import CaseStudyError
@@ -39,6 +40,11 @@ SUFFIXES = {
 # decoded.
 _LONGEST_SIDE = {"WEBP": 16_383, "JPEG": 65_500}
 
+_MAX_DPI = 65_535  # in a JPEG
+
+# Where a PNG's first chunk ends: signature 8, length 4, type 4, content 13, checksum 4.
+_AFTER_IHDR = 33
+
 # Rows that are copied at once from Pillow, which makes a copy of its own: of the whole image, that
 # takes a quarter of the time that decoding takes.
 _STRIP = 256
@@ -59,7 +65,7 @@ _MODES_8_BIT = {
 
 # TIFF 6.0: tags, and the values that OpenCV decodes right at 16 bits.
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _PHOTOMETRIC, _PLANAR, _EXTRA = 258, 339, 262, 284, 338
-_UNSIGNED, _BLACK_IS_ZERO, _RGB, _INTERLEAVED, _PREMULTIPLIED = 1, 1, 2, 1, 1
+_UNSIGNED, _BLACK_IS_ZERO, _RGB, _INTERLEAVED, _PREMULTIPLIED, _INCH = 1, 1, 2, 1, 1, 2
 
 # EXIF 2.3: what the first directory of a TIFF tells about a photograph, and not about its file.
 _TEXTS = (
@@ -103,6 +109,9 @@ class Photo:
         they are upright; empty if nothing.
     profile : bytes
         ICC colour profile of the pixels; empty if none.
+    dpi : tuple of float
+        Pixels per inch, along x and y, as JPEG and PNG tell them outside EXIF; empty if they do
+        not.
     conversions : tuple of str
         What is not as in the file, each as a sentence.
     """
@@ -110,6 +119,7 @@ class Photo:
     pixels: np.ndarray
     exif: bytes = b""
     profile: bytes = b""
+    dpi: tuple[float, ...] = ()
     conversions: tuple[str, ...] = ()
 
 
@@ -134,7 +144,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def read_photo(path: str | Path) -> Photo:
-    """Read a photograph with all that its pixels hold, its EXIF and its colour profile.
+    """Read a photograph with all that its pixels hold, EXIF, colour profile and resolution.
 
     PNG, JPEG, TIFF, BMP and WebP are told apart by content, not by name. EXIF orientation is
     applied; fewer than 8 bits become 8; palette and CMYK become RGB (CMYK without its profile);
@@ -197,7 +207,7 @@ def write_photo(path: Path, photo: Photo) -> None:
     """Write a photograph in the format that its name ends with, completely or not at all.
 
     PNG and TIFF lose nothing. JPEG and WebP are written at quality 95, JPEG with colour at full
-    resolution. BMP holds no EXIF and no profile; see `as_writable`.
+    resolution. BMP holds no EXIF and no profile; see `as_writable`. WebP holds no `dpi`.
 
     Parameters
     ----------
@@ -235,6 +245,8 @@ def encode_photo(photo: Photo, format: str) -> bytes:
     options = {"exif": b"Exif\0\0" + photo.exif} if photo.exif else {}
     if photo.profile:
         options["icc_profile"] = photo.profile
+    if photo.dpi:
+        options["dpi"] = photo.dpi
     if format in ("JPEG", "WEBP"):
         options["quality"] = 95
     if format == "JPEG":
@@ -409,6 +421,7 @@ def _photo(pixels: np.ndarray, image: Image.Image, file: BinaryIO, several: bool
     if image.mode in ("P", "PA", "CMYK"):
         kind = "CMYK" if image.mode == "CMYK" else "The palette"
         conversions.append(f"{kind} was converted to RGB.")
+    dpi = _dpi(image)
     orientation = 1  # of a TIFF, Pillow and OpenCV have applied it already
     try:
         if image.format != "TIFF":
@@ -420,12 +433,21 @@ def _photo(pixels: np.ndarray, image: Image.Image, file: BinaryIO, several: bool
         conversions.append(f"Its EXIF is damaged ({error}) and was left out.")
     if orientation in _UPRIGHT:
         pixels = _UPRIGHT[orientation](pixels)
+    if orientation in _SIDES_CHANGE:
+        dpi = dpi[::-1]
     profile = image.info.get("icc_profile") or b""
     # ICC.1:2010, 7.2: the kind of pixels that a profile is for.
     if profile and profile[16:20] != (b"GRAY" if pixels.shape[2] < 3 else b"RGB "):
         profile = b""
         conversions.append("Its colour profile is for other pixels and was left out.")
-    return Photo(np.ascontiguousarray(pixels), exif, profile, tuple(conversions))
+    return Photo(np.ascontiguousarray(pixels), exif, profile, dpi, tuple(conversions))
+
+
+def _dpi(image: Image.Image) -> tuple[float, ...]:
+    # Of a JPEG without, Pillow tells what EXIF holds, or makes it up.
+    told = image.format == "PNG" or image.info.get("jfif_unit") in (1, 2)
+    dpi = image.info.get("dpi", ()) if told else ()
+    return dpi if all(1 <= value <= _MAX_DPI for value in dpi) else ()
 
 
 def _exif_of_others(image: Image.Image, turned: bool) -> bytes:
@@ -531,7 +553,17 @@ def _encode_16_bit_png(photo: Photo) -> bytes:
     )
     if not done:
         raise OSError("OpenCV could not encode it")
-    return encoded.tobytes()
+    return _with_dpi(encoded.tobytes(), photo.dpi)
+
+
+def _with_dpi(png: bytes, dpi: tuple[float, ...]) -> bytes:
+    """Return a PNG with its resolution, which OpenCV does not write, after its first chunk."""
+    if not dpi:
+        return png
+    chunk = io.BytesIO()
+    per_meter = [round(value / 0.0254) for value in dpi]
+    putchunk(chunk, b"pHYs", struct.pack(">LLB", *per_meter, 1))
+    return png[:_AFTER_IHDR] + chunk.getvalue() + png[_AFTER_IHDR:]
 
 
 def _write_tiff(path: Path, photo: Photo) -> None:
@@ -539,6 +571,9 @@ def _write_tiff(path: Path, photo: Photo) -> None:
     main, parts = _read_directories(io.BytesIO(photo.exif)) if photo.exif else ({}, {})
     resolution = [main.get(tag, 0) for tag in _RESOLUTION[:2]]
     unit = main.get(Base.ResolutionUnit)
+    # Some scanners write 0/0, which is not a number.
+    if not all(value > 0 for value in resolution):
+        resolution, unit = (photo.dpi, _INCH) if photo.dpi else (None, None)
     tifffile.imwrite(
         path,
         pixels[..., 0] if pixels.shape[2] == 1 else pixels,
@@ -551,8 +586,7 @@ def _write_tiff(path: Path, photo: Photo) -> None:
         software=False,
         byteorder="<",
         iccprofile=photo.profile or None,
-        # Some scanners write 0/0, which is not a number.
-        resolution=resolution if all(value > 0 for value in resolution) else None,
+        resolution=resolution,
         resolutionunit=unit if unit in (1, 2, 3) else None,
         extratags=[(tag, "s", 0, bytes(main[tag]), True) for tag in _TEXTS if tag in main],
     )

@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -455,6 +456,38 @@ class TestWriting:
         assert (taken[PIXELS_X], taken[PIXELS_Y]) == (31, 70_000)[sides]
         assert (exif[X_RESOLUTION], exif[Y_RESOLUTION]) == (300, 70_000)[sides]
         assert (exif[MAKE], taken[ISO]) == ("Acme", 800)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("name", ["b.jpg", "b.png", "b.tif"])
+    @pytest.mark.parametrize("source", ["a.jpg", "a.png"])
+    def test_resolution_outside_exif_survives(self, tmp_path, source, name, dtype):
+        if dtype == np.uint16 and name == "b.jpg":
+            pytest.skip("the format has no such images")
+        Image.fromarray(RGB).save(tmp_path / source, dpi=(300, 240))
+        stored = read_photo(tmp_path / source)
+        write_photo(tmp_path / name, replace(stored, pixels=colours(3, dtype)))
+        assert read_photo(tmp_path / name).pixels.dtype == dtype
+        with Image.open(tmp_path / name) as image:
+            assert [round(value) for value in image.info["dpi"]] == [300, 240]
+
+    def test_resolution_turns_with_the_photograph(self, tmp_path):
+        Image.fromarray(RGB).save(tmp_path / "a.jpg", dpi=(300, 240), exif=camera_exif(6))
+        assert read_photo(tmp_path / "a.jpg").dpi == (240, 300)
+
+    def test_resolution_per_centimetre(self, tmp_path):
+        Image.fromarray(RGB).save(tmp_path / "a.jpg", dpi=(100, 100))
+        content = (tmp_path / "a.jpg").read_bytes()
+        inches = b"JFIF\0\x01\x01\x01"
+        assert content.count(inches) == 1
+        (tmp_path / "a.jpg").write_bytes(content.replace(inches, b"JFIF\0\x01\x01\x02"))
+        assert read_photo(tmp_path / "a.jpg").dpi == pytest.approx((254, 254))
+
+    def test_no_resolution_is_made_up(self, tmp_path):
+        """Of a JPEG with EXIF, Pillow says 72; of a PNG, one may be more than a JPEG can hold."""
+        Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=camera_exif())
+        Image.fromarray(RGB).save(tmp_path / "a.png", dpi=(1e6, 1e6))
+        for name in ("a.jpg", "a.png"):
+            assert read_photo(tmp_path / name).dpi == ()
 
     @pytest.mark.parametrize(
         "name, channels, dtype, said",
