@@ -372,7 +372,12 @@ def denoise(
         typer.echo(target)
         return
     made_by = model if model == "nlm" else f"{model} with {runtime}"
-    outcome = denoise_folder(load, made_by, source, target, overwrite)
+    try:
+        outcome = denoise_folder(load, made_by, source, target, overwrite)
+    except KeyboardInterrupt:
+        goes_on = "begins anew" if overwrite else "goes on"
+        typer.echo(f"Stopped. The same command {goes_on}.", err=True)
+        raise
     for path, sentences in outcome.conversions.items():
         typer.echo(f"{path}: {' '.join(sentences)}", err=True)
     for path in outcome.others:

@@ -1,6 +1,7 @@
 """Denoise photographs from file to file, one or a whole folder of them."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -43,6 +44,11 @@ class Outcome:
     earlier: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
     conversions: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+
+    def fail(self, path: Path, why: str) -> None:
+        """Note a failure, and print it: until all others are done may take hours."""
+        self.failed[path] = why
+        tqdm.write(why, file=sys.stderr)
 
 
 def denoise_file(
@@ -107,7 +113,7 @@ def denoise_folder(
     target: Path,
     overwrite: bool = False,
 ) -> Outcome:
-    """Denoise all photographs in a folder and its sub-folders.
+    """Denoise all photographs in a folder and its sub-folders; print what fails at once.
 
     Parameters
     ----------
@@ -160,7 +166,7 @@ def denoise_folder(
         try:
             photo = denoise_file(lambda: denoise, path, result, overwrite)
         except CaseStudyError as error:
-            outcome.failed[path] = str(error)
+            outcome.fail(path, str(error))
             continue
         outcome.done.append(path)
         if photo.conversions:
@@ -179,7 +185,7 @@ def _results(
     for path in photographs:
         result = target / path.relative_to(source)
         if result.resolve() in originals:  # of a source in a target, or by a link
-            outcome.failed[path] = str(_replacing(path, result))
+            outcome.fail(path, str(_replacing(path, result)))
         elif _is_there(result) and not overwrite:
             outcome.skipped.append(path)
         else:
@@ -226,7 +232,7 @@ def _files(source: Path, results: Path, outcome: Outcome) -> list[Path]:
 
     def fail(error: OSError) -> None:
         folder = Path(error.filename)
-        outcome.failed[folder] = f"{folder} cannot be read: {error.strerror}."
+        outcome.fail(folder, f"{folder} cannot be read: {error.strerror}.")
 
     def is_source(folder: Path) -> bool:
         if folder.name[0] == "." or folder.resolve() == results:

@@ -1,8 +1,14 @@
 """`casestudy denoise`: files in, files out, and nothing lost or harmed."""
 
 import os
+import signal
 import struct
+import subprocess
+import sys
+import time
 import zlib
+from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -249,6 +255,36 @@ class TestFolder:
         (path, message), *others = outcome.failed.items()
         assert path == photographs / "broken.png" and not others
         assert message.startswith(f"{path}: Input/output error. ")
+
+    def test_a_failure_is_told_at_once(self, tmp_path, photographs, capsys):
+        def denoise(pixels):
+            told.append(capsys.readouterr().err)
+            return pixels
+
+        told = []
+        (photographs / "a.png").write_text("hello")
+        denoise_folder(lambda: denoise, "nothing", photographs, tmp_path / "out")
+        assert f"{photographs / 'a.png'} is not a PNG" in told[0] and len(told) == 4
+
+    @pytest.mark.parametrize("overwrite, said", [((), "goes on"), (("--overwrite",), "begins")])
+    def test_ctrl_c_ends_with_a_sentence(self, tmp_path, photographs, overwrite, said):
+        Image.effect_noise((4000, 4000), 40).save(photographs / "z.png")  # half a minute's work
+        command = Path(sys.executable).with_name("casestudy")
+        arguments = ["denoise", "--model", "nlm", photographs, tmp_path / "out", *overwrite]
+        with subprocess.Popen(
+            [command, *arguments],
+            stderr=subprocess.PIPE,
+            text=True,
+            # A test run started in the background ignores SIGINT, and its children would too.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        ) as process:
+            while not (tmp_path / "out" / "e.bmp").exists() and process.poll() is None:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            errors = process.stderr.read()
+        assert process.returncode == 130 and "Traceback" not in errors
+        assert f"Stopped. The same command {said}" in errors
+        assert len(files(tmp_path / "out")) == 5
 
     def test_source_and_target_must_differ(self, photographs):
         assert "replace their sources" in str(run(photographs, photographs).exception)
