@@ -347,7 +347,9 @@ def denoise(
 
     PNG, JPEG, TIFF, WebP and BMP; bit depth, EXIF and colour profile stay. In a folder, results
     that are there are skipped, so the same command goes on after an interruption; a photograph
-    that cannot be read is reported, the others are done, and the exit code is 1.
+    that cannot be read is reported, the others are done, and the exit code is 1. Sub-folders
+    that hold results of earlier runs are left out; a hidden file, .casestudy-denoised, tells
+    them, and by what they were made.
 
     Example: casestudy denoise holiday/ denoised/
     """
@@ -360,20 +362,28 @@ def denoise(
     from casestudy.inference import check_tiles
 
     check_tiles(tile)
-    work = photo_denoiser(model, runtime, tile)
+    load = partial(photo_denoiser, model, runtime, tile)
     if not source.is_dir():
         target = target / source.name if target.is_dir() else target
         progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)
-        photo = denoise_file(partial(work, progress=progress), source, target, overwrite)
+        photo = denoise_file(lambda: partial(load(), progress=progress), source, target, overwrite)
         for sentence in photo.conversions:
             typer.echo(f"{source}: {sentence}", err=True)
         typer.echo(target)
         return
-    outcome = denoise_folder(work, source, target, overwrite)
+    made_by = model if model == "nlm" else f"{model} with {runtime}"
+    try:
+        outcome = denoise_folder(load, made_by, source, target, overwrite)
+    except KeyboardInterrupt:
+        goes_on = "begins anew" if overwrite else "goes on"
+        typer.echo(f"Stopped. The same command {goes_on}.", err=True)
+        raise
     for path, sentences in outcome.conversions.items():
         typer.echo(f"{path}: {' '.join(sentences)}", err=True)
     for path in outcome.others:
         typer.echo(f"{path}: left out, its name is not that of a photograph.", err=True)
+    for folder in outcome.earlier:
+        typer.echo(f"{folder}: left out, it holds results of an earlier run.", err=True)
     for message in outcome.failed.values():
         typer.secho(f"Error: {message}", fg="red", err=True)
     typer.echo(
@@ -528,5 +538,12 @@ def main() -> None:
     try:
         app()
     except CaseStudyError as error:
-        typer.secho(f"Error: {error}", fg="red", err=True)
-        sys.exit(1)
+        message = str(error)
+    except OSError as error:
+        if error.filename is None:  # of no file, so nothing that a message would help with
+            raise
+        message = f"{error.filename}: {error.strerror}. Check the path, and what you may do there."
+    else:
+        return
+    typer.secho(f"Error: {message}", fg="red", err=True)
+    sys.exit(1)

@@ -5,7 +5,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +14,7 @@ import numpy as np
 import tifffile
 from PIL import Image, TiffTags
 from PIL.ExifTags import IFD, Base
+from PIL.PngImagePlugin import putchunk
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from casestudy.errors import CaseStudyError
@@ -35,6 +36,15 @@ SUFFIXES = {
     ".webp": "WEBP",
 }
 
+# The most pixels along a side, by VP8's header and by libjpeg; other formats hold more than is
+# decoded.
+_LONGEST_SIDE = {"WEBP": 16_383, "JPEG": 65_500}
+
+_MAX_DPI = 65_535  # in a JPEG
+
+# Where a PNG's first chunk ends: signature 8, length 4, type 4, content 13, checksum 4.
+_AFTER_IHDR = 33
+
 # Rows that are copied at once from Pillow, which makes a copy of its own: of the whole image, that
 # takes a quarter of the time that decoding takes.
 _STRIP = 256
@@ -55,7 +65,7 @@ _MODES_8_BIT = {
 
 # TIFF 6.0: tags, and the values that OpenCV decodes right at 16 bits.
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _PHOTOMETRIC, _PLANAR, _EXTRA = 258, 339, 262, 284, 338
-_UNSIGNED, _BLACK_IS_ZERO, _RGB, _INTERLEAVED, _PREMULTIPLIED = 1, 1, 2, 1, 1
+_UNSIGNED, _BLACK_IS_ZERO, _RGB, _INTERLEAVED, _PREMULTIPLIED, _INCH = 1, 1, 2, 1, 1, 2
 
 # EXIF 2.3: what the first directory of a TIFF tells about a photograph, and not about its file.
 _TEXTS = (
@@ -69,6 +79,8 @@ _TEXTS = (
     Base.Copyright,
 )
 _RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
+# In EXIF's own directory: PixelXDimension and PixelYDimension.
+_SIDES = (Base.ExifImageWidth, Base.ExifImageHeight)
 
 # How a stored image, as a (H, W, C) array, comes upright, by EXIF orientation.
 _UPRIGHT = {
@@ -80,6 +92,7 @@ _UPRIGHT = {
     7: lambda stored: stored[::-1, ::-1].swapaxes(0, 1),
     8: np.rot90,
 }
+_SIDES_CHANGE = (5, 6, 7, 8)
 
 
 @dataclass(frozen=True)
@@ -92,10 +105,13 @@ class Photo:
         C is 1 for grey, 2 for grey and alpha (8 bits only; at 16 they become RGB and alpha),
         3 for RGB, 4 for RGB and alpha.
     exif : bytes
-        What the camera wrote, as a TIFF block, without orientation and thumbnail; empty if
-        nothing.
+        What the camera wrote, as a TIFF block, without orientation and thumbnail, of the sides as
+        they are upright; empty if nothing.
     profile : bytes
         ICC colour profile of the pixels; empty if none.
+    dpi : tuple of float
+        Pixels per inch, along x and y, as JPEG and PNG tell them outside EXIF; empty if they do
+        not.
     conversions : tuple of str
         What is not as in the file, each as a sentence.
     """
@@ -103,6 +119,7 @@ class Photo:
     pixels: np.ndarray
     exif: bytes = b""
     profile: bytes = b""
+    dpi: tuple[float, ...] = ()
     conversions: tuple[str, ...] = ()
 
 
@@ -127,7 +144,7 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 def read_photo(path: str | Path) -> Photo:
-    """Read a photograph with all that its pixels hold, its EXIF and its colour profile.
+    """Read a photograph with all that its pixels hold, EXIF, colour profile and resolution.
 
     PNG, JPEG, TIFF, BMP and WebP are told apart by content, not by name. EXIF orientation is
     applied; fewer than 8 bits become 8; palette and CMYK become RGB (CMYK without its profile);
@@ -190,7 +207,7 @@ def write_photo(path: Path, photo: Photo) -> None:
     """Write a photograph in the format that its name ends with, completely or not at all.
 
     PNG and TIFF lose nothing. JPEG and WebP are written at quality 95, JPEG with colour at full
-    resolution. BMP holds no EXIF and no profile.
+    resolution. BMP holds no EXIF and no profile; see `as_writable`. WebP holds no `dpi`.
 
     Parameters
     ----------
@@ -201,8 +218,8 @@ def write_photo(path: Path, photo: Photo) -> None:
     Raises
     ------
     CaseStudyError
-        If the name ends otherwise, if the format cannot hold 16 bits or transparency, or if the
-        file cannot be written.
+        If the name ends otherwise, if the format cannot hold 16 bits, transparency or so many
+        pixels along a side, or if the file cannot be written.
     """
     format = writable_format(path, photo.pixels)
     try:
@@ -211,6 +228,8 @@ def write_photo(path: Path, photo: Photo) -> None:
                 _write_tiff(temporary, photo)
             else:
                 temporary.write_bytes(encode_photo(photo, format))
+    except MemoryError:
+        raise
     except Exception as error:  # encoders raise anything
         reason = getattr(error, "strerror", None) or error
         raise CaseStudyError(
@@ -226,6 +245,8 @@ def encode_photo(photo: Photo, format: str) -> bytes:
     options = {"exif": b"Exif\0\0" + photo.exif} if photo.exif else {}
     if photo.profile:
         options["icc_profile"] = photo.profile
+    if photo.dpi:
+        options["dpi"] = photo.dpi
     if format in ("JPEG", "WEBP"):
         options["quality"] = 95
     if format == "JPEG":
@@ -234,6 +255,20 @@ def encode_photo(photo: Photo, format: str) -> bytes:
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, format, **options)
     return encoded.getvalue()
+
+
+def as_writable(path: Path, photo: Photo) -> Photo:
+    """Return a photograph as a file of this name holds it; what it has to lose is a conversion.
+
+    Raises
+    ------
+    CaseStudyError
+        As `write_photo`, if it would lose pixels or their values.
+    """
+    if writable_format(path, photo.pixels) != "BMP" or not (photo.exif or photo.profile):
+        return photo
+    lost = "BMP holds no EXIF and no colour profile; they were left out."
+    return replace(photo, exif=b"", profile=b"", conversions=(*photo.conversions, lost))
 
 
 def as_rgb(pixels: np.ndarray) -> np.ndarray:
@@ -261,6 +296,12 @@ def writable_format(path: Path, pixels: np.ndarray) -> str:
     if pixels.shape[2] in (2, 4) and format in ("JPEG", "BMP"):
         raise CaseStudyError(
             f"{path}: {format} cannot hold transparency. Write .png, .tif or .webp."
+        )
+    longest = _LONGEST_SIDE.get(format, MAX_PIXELS)
+    if max(pixels.shape) > longest:
+        raise CaseStudyError(
+            f"{path}: {format} cannot hold more than {longest:,} pixels along a side. Write .png "
+            "or .tif."
         )
     return format
 
@@ -380,44 +421,76 @@ def _photo(pixels: np.ndarray, image: Image.Image, file: BinaryIO, several: bool
     if image.mode in ("P", "PA", "CMYK"):
         kind = "CMYK" if image.mode == "CMYK" else "The palette"
         conversions.append(f"{kind} was converted to RGB.")
+    dpi = _dpi(image)
     orientation = 1  # of a TIFF, Pillow and OpenCV have applied it already
     try:
         if image.format != "TIFF":
             orientation = image.getexif().get(Base.Orientation)
-        exif = _exif_of_tiff(file) if image.format == "TIFF" else _exif_of_others(image)
+        turned = orientation in _SIDES_CHANGE
+        exif = _exif_of_tiff(file) if image.format == "TIFF" else _exif_of_others(image, turned)
     except Exception as error:  # as for images, damage raises anything
         exif = b""
         conversions.append(f"Its EXIF is damaged ({error}) and was left out.")
     if orientation in _UPRIGHT:
         pixels = _UPRIGHT[orientation](pixels)
+    if orientation in _SIDES_CHANGE:
+        dpi = dpi[::-1]
     profile = image.info.get("icc_profile") or b""
     # ICC.1:2010, 7.2: the kind of pixels that a profile is for.
     if profile and profile[16:20] != (b"GRAY" if pixels.shape[2] < 3 else b"RGB "):
         profile = b""
         conversions.append("Its colour profile is for other pixels and was left out.")
-    return Photo(np.ascontiguousarray(pixels), exif, profile, tuple(conversions))
+    return Photo(np.ascontiguousarray(pixels), exif, profile, dpi, tuple(conversions))
 
 
-def _exif_of_others(image: Image.Image) -> bytes:
-    """Return EXIF as it is in the file, but for orientation and thumbnail."""
+def _dpi(image: Image.Image) -> tuple[float, ...]:
+    # Of a JPEG without, Pillow tells what EXIF holds, or makes it up.
+    told = image.format == "PNG" or image.info.get("jfif_unit") in (1, 2)
+    dpi = image.info.get("dpi", ()) if told else ()
+    return dpi if all(1 <= value <= _MAX_DPI for value in dpi) else ()
+
+
+def _exif_of_others(image: Image.Image, turned: bool) -> bytes:
+    """Return EXIF as it is in the file, but for orientation, sides and thumbnail."""
     block = bytearray(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
     if block:
         order = "<" if block[:2] == b"II" else ">"
         first = struct.unpack_from(f"{order}L", block, 4)[0]
-        count = struct.unpack_from(f"{order}H", block, first)[0]
-        end = first + 2 + 12 * count
-        for entry in range(first + 2, end, 12):
-            if struct.unpack_from(f"{order}H", block, entry)[0] == Base.Orientation:
-                struct.pack_into(f"{order}H", block, entry + 8, 1)
+        entries, end = _entries(block, order, first)
+        if Base.Orientation in entries:
+            struct.pack_into(f"{order}H", block, entries[Base.Orientation] + 8, 1)
+        if turned:
+            _swap_entries(block, entries, _RESOLUTION[:2])
+        if turned and IFD.Exif in entries:
+            place = struct.unpack_from(f"{order}L", block, entries[IFD.Exif] + 8)[0]
+            _swap_entries(block, _entries(block, order, place)[0], _SIDES)
         # No second directory, of the thumbnail. Some writers end without saying so.
         block.extend(bytes(max(end + 4 - len(block), 0)))
         struct.pack_into(f"{order}L", block, end, 0)
     return bytes(block)
 
 
+def _entries(block: bytearray, order: str, directory: int) -> tuple[dict[int, int], int]:
+    """Return where the entries of a directory are, by tag, and where they end."""
+    count = struct.unpack_from(f"{order}H", block, directory)[0]
+    end = directory + 2 + 12 * count
+    places = range(directory + 2, end, 12)
+    return {struct.unpack_from(f"{order}H", block, place)[0]: place for place in places}, end
+
+
+def _swap_entries(block: bytearray, entries: dict[int, int], tags: tuple[int, int]) -> None:
+    """Give two entries, if both are there, each other's type, count and value."""
+    if all(tag in entries for tag in tags):
+        one, other = (slice(entries[tag] + 2, entries[tag] + 12) for tag in tags)
+        block[one], block[other] = block[other], block[one]
+
+
 def _exif_of_tiff(file: BinaryIO) -> bytes:
     """Return what the directories of a TIFF tell about the photograph."""
     main, parts = _read_directories(file)
+    if main.get(Base.Orientation) in _SIDES_CHANGE:
+        _swap_values(main, _RESOLUTION[:2])
+        _swap_values(parts.get(IFD.Exif, {}), _SIDES)
     kept = ImageFileDirectory_v2(prefix=b"II")
     for tag in (*_TEXTS, *_RESOLUTION):
         if tag in main:
@@ -428,6 +501,13 @@ def _exif_of_tiff(file: BinaryIO) -> bytes:
     block = io.BytesIO(b"II*\0" + struct.pack("<L", 8) + kept.tobytes(8))
     _append_directories(block, parts)
     return block.getvalue()
+
+
+def _swap_values(directory: ImageFileDirectory_v2, tags: tuple[int, int]) -> None:
+    if all(tag in directory for tag in tags):
+        one, other = tags
+        for values in (directory.tagtype, directory):
+            values[one], values[other] = values[other], values[one]
 
 
 def _read_directories(
@@ -473,7 +553,17 @@ def _encode_16_bit_png(photo: Photo) -> bytes:
     )
     if not done:
         raise OSError("OpenCV could not encode it")
-    return encoded.tobytes()
+    return _with_dpi(encoded.tobytes(), photo.dpi)
+
+
+def _with_dpi(png: bytes, dpi: tuple[float, ...]) -> bytes:
+    """Return a PNG with its resolution, which OpenCV does not write, after its first chunk."""
+    if not dpi:
+        return png
+    chunk = io.BytesIO()
+    per_meter = [round(value / 0.0254) for value in dpi]
+    putchunk(chunk, b"pHYs", struct.pack(">LLB", *per_meter, 1))
+    return png[:_AFTER_IHDR] + chunk.getvalue() + png[_AFTER_IHDR:]
 
 
 def _write_tiff(path: Path, photo: Photo) -> None:
@@ -481,6 +571,9 @@ def _write_tiff(path: Path, photo: Photo) -> None:
     main, parts = _read_directories(io.BytesIO(photo.exif)) if photo.exif else ({}, {})
     resolution = [main.get(tag, 0) for tag in _RESOLUTION[:2]]
     unit = main.get(Base.ResolutionUnit)
+    # Some scanners write 0/0, which is not a number.
+    if not all(value > 0 for value in resolution):
+        resolution, unit = (photo.dpi, _INCH) if photo.dpi else (None, None)
     tifffile.imwrite(
         path,
         pixels[..., 0] if pixels.shape[2] == 1 else pixels,
@@ -493,8 +586,7 @@ def _write_tiff(path: Path, photo: Photo) -> None:
         software=False,
         byteorder="<",
         iccprofile=photo.profile or None,
-        # Some scanners write 0/0, which is not a number.
-        resolution=resolution if all(value > 0 for value in resolution) else None,
+        resolution=resolution,
         resolutionunit=unit if unit in (1, 2, 3) else None,
         extratags=[(tag, "s", 0, bytes(main[tag]), True) for tag in _TEXTS if tag in main],
     )

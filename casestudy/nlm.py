@@ -40,7 +40,9 @@ def noise_level(image: np.ndarray) -> float:
     float
         Mean over the channels, in the image's unit.
     """
-    details = pywt.wavedec2(image, "db2", level=2, axes=(0, 1))[1][2]
+    # `pywt.wavedec2` would do both steps, and print a warning for each small image.
+    coarse, _ = pywt.dwt2(image, "db2", axes=(0, 1))
+    _, (_, _, details) = pywt.dwt2(coarse, "db2", axes=(0, 1))
     return float(np.mean(np.median(np.abs(details), axis=(0, 1))) / 0.6745)
 
 
@@ -119,7 +121,7 @@ def _opencv(image: np.ndarray, h: float) -> np.ndarray:
 
 
 def _skimage(image: np.ndarray, h: float) -> np.ndarray:
-    return denoise_nl_means(
+    denoised = denoise_nl_means(
         image,
         patch_size=PATCH,
         patch_distance=WINDOW // 2,
@@ -127,3 +129,4 @@ def _skimage(image: np.ndarray, h: float) -> np.ndarray:
         fast_mode=True,
         channel_axis=-1,
     )
+    return denoised.reshape(image.shape)  # it drops sides of one pixel

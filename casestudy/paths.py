@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,18 +23,33 @@ def project_root() -> Path:
     Raises
     ------
     CaseStudyError
-        If neither place has a `notebooks` folder.
+        If neither place is in a clone.
     """
     for folder in (Path(__file__).resolve().parent.parent, Path.cwd(), *Path.cwd().parents):
-        if (folder / "notebooks").is_dir() and (folder / "pyproject.toml").is_file():
+        if (folder / "notebooks").is_dir() and _project_name(folder) == "casestudy":
             return folder
     raise CaseStudyError(
         "The case study's notebooks were not found. Run this inside a clone of the repository."
     )
 
 
+def _project_name(folder: Path) -> str | None:
+    """Return the name in a folder's pyproject.toml; None if there is none that can be read."""
+    try:
+        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+        return tomllib.loads(text).get("project", {}).get("name")
+    except (OSError, ValueError):  # not UTF-8 or not TOML
+        return None
+
+
 def data_root() -> Path:
-    """Return the folder of downloaded datasets: `CASESTUDY_DATA`, or `data/` in the project."""
+    """Return the folder of downloaded datasets: `CASESTUDY_DATA`, or `data/` in the project.
+
+    Raises
+    ------
+    CaseStudyError
+        If the variable is not set, and there is no clone.
+    """
     return _folder_setting("CASESTUDY_DATA", "data")
 
 
@@ -82,8 +98,12 @@ def absolute(dataset: str) -> str:
 
 
 def _folder_setting(variable: str, default: str) -> Path:
-    value = os.environ.get(variable)
-    return Path(value).expanduser().resolve() if value else project_root() / default
+    if value := os.environ.get(variable):
+        return Path(value).expanduser().resolve()
+    try:
+        return project_root() / default
+    except CaseStudyError as error:
+        raise CaseStudyError(f"{error} Or name a folder in {variable}.") from None
 
 
 def writable_file(path: Path) -> Path:

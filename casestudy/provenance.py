@@ -36,7 +36,7 @@ def hash_file(path: Path) -> str:
 def hash_code() -> str:
     """Return a hash of the package's files, less reports and web app: they compute no result."""
     package = Path(casestudy.__file__).parent
-    web_app = ("app.py", "service.py", ".streamlit", "requirements.txt")
+    web_app = ("app.py", "service.py", "requirements.txt")
     shown = {package / name for name in ("reporting", *web_app)}
     return _hash_tree(
         package, (p for p in package.rglob("*") if shown.isdisjoint((p, *p.parents)))
@@ -50,8 +50,13 @@ def hash_reporting() -> str:
 
 
 def _hash_tree(root: Path, paths: Iterable[Path]) -> str:
-    files = sorted(p for p in paths if p.is_file() and "__pycache__" not in p.parts)
+    files = sorted(p for p in paths if p.is_file() and _is_code(p.relative_to(root)))
     return hash_text(*(f"{p.relative_to(root).as_posix()}:{hash_file(p)}" for p in files))
+
+
+def _is_code(path: Path) -> bool:
+    """Return False of what Python, editors and file managers leave, most of it hidden."""
+    return not any(part == "__pycache__" or part.startswith(".") for part in path.parts)
 
 
 def library_versions() -> dict[str, str]:

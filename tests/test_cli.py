@@ -69,6 +69,8 @@ def test_help_is_there_for_every_command(command):
         (("train", "cbdnet", "--loss", "cbdnet", "--protocol", "article"), "use loss=mse"),
         (("evaluate", "autoencoder", "--dataset", "sample", "--output", "."), "is a folder"),
         (("quantize", "autoencoder", "--output", "/dev/null/a.tflite"), "cannot be written"),
+        (("denoise", "x" * 300, "a.png"), "File name too long"),
+        (("denoise", "a.png", "x" * 300), "File name too long"),
     ],
 )
 def test_a_wrong_argument_is_one_message_and_exit_code_1(arguments, message, tmp_path):

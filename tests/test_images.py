@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,7 +14,14 @@ from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import IFDRational
 
 from casestudy.errors import CaseStudyError
-from casestudy.images import MAX_PIXELS, Photo, read_image, read_photo, write_photo
+from casestudy.images import (
+    MAX_PIXELS,
+    Photo,
+    read_image,
+    read_photo,
+    writable_format,
+    write_photo,
+)
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (20, 31, 3), np.uint8)
@@ -294,7 +302,8 @@ def test_flipped_bytes_never_crash(tmp_path, kind):
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 EXPOSURE, ISO, TAKEN, MAKE = 0x829A, 0x8827, 0x9003, 0x10F
-ORIENTATION, ARTIST = 0x112, 0x13B
+ORIENTATION, ARTIST, X_RESOLUTION, Y_RESOLUTION = 0x112, 0x13B, 0x11A, 0x11B
+PIXELS_X, PIXELS_Y = 0xA002, 0xA003
 
 
 def camera_exif(orientation=1):
@@ -432,6 +441,54 @@ class TestWriting:
         write_photo(again, read_photo(camera))
         np.testing.assert_array_equal(read_image(again), UPRIGHT[orientation](RGB))
 
+    @pytest.mark.parametrize("orientation", UPRIGHT)
+    @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+    def test_exif_tells_the_sides_of_a_turned_photograph(self, tmp_path, name, orientation):
+        exif = camera_exif(orientation)
+        exif[X_RESOLUTION], exif[Y_RESOLUTION] = 300.0, 70_000.0
+        exif.get_ifd(0x8769).update({PIXELS_X: 31, PIXELS_Y: 70_000})
+        Image.fromarray(RGB).save(tmp_path / name, exif=exif.tobytes())
+        write_photo(tmp_path / "again.png", read_photo(tmp_path / name))
+        with Image.open(tmp_path / "again.png") as image:
+            exif = image.getexif()
+            taken = exif.get_ifd(0x8769)
+        sides = slice(None, None, -1 if orientation > 4 else 1)
+        assert (taken[PIXELS_X], taken[PIXELS_Y]) == (31, 70_000)[sides]
+        assert (exif[X_RESOLUTION], exif[Y_RESOLUTION]) == (300, 70_000)[sides]
+        assert (exif[MAKE], taken[ISO]) == ("Acme", 800)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("name", ["b.jpg", "b.png", "b.tif"])
+    @pytest.mark.parametrize("source", ["a.jpg", "a.png"])
+    def test_resolution_outside_exif_survives(self, tmp_path, source, name, dtype):
+        if dtype == np.uint16 and name == "b.jpg":
+            pytest.skip("the format has no such images")
+        Image.fromarray(RGB).save(tmp_path / source, dpi=(300, 240))
+        stored = read_photo(tmp_path / source)
+        write_photo(tmp_path / name, replace(stored, pixels=colours(3, dtype)))
+        assert read_photo(tmp_path / name).pixels.dtype == dtype
+        with Image.open(tmp_path / name) as image:
+            assert [round(value) for value in image.info["dpi"]] == [300, 240]
+
+    def test_resolution_turns_with_the_photograph(self, tmp_path):
+        Image.fromarray(RGB).save(tmp_path / "a.jpg", dpi=(300, 240), exif=camera_exif(6))
+        assert read_photo(tmp_path / "a.jpg").dpi == (240, 300)
+
+    def test_resolution_per_centimetre(self, tmp_path):
+        Image.fromarray(RGB).save(tmp_path / "a.jpg", dpi=(100, 100))
+        content = (tmp_path / "a.jpg").read_bytes()
+        inches = b"JFIF\0\x01\x01\x01"
+        assert content.count(inches) == 1
+        (tmp_path / "a.jpg").write_bytes(content.replace(inches, b"JFIF\0\x01\x01\x02"))
+        assert read_photo(tmp_path / "a.jpg").dpi == pytest.approx((254, 254))
+
+    def test_no_resolution_is_made_up(self, tmp_path):
+        """Of a JPEG with EXIF, Pillow says 72; of a PNG, one may be more than a JPEG can hold."""
+        Image.fromarray(RGB).save(tmp_path / "a.jpg", exif=camera_exif())
+        Image.fromarray(RGB).save(tmp_path / "a.png", dpi=(1e6, 1e6))
+        for name in ("a.jpg", "a.png"):
+            assert read_photo(tmp_path / name).dpi == ()
+
     @pytest.mark.parametrize(
         "name, channels, dtype, said",
         [
@@ -447,6 +504,16 @@ class TestWriting:
         with pytest.raises(CaseStudyError, match=f"{name}.*{said}"):
             write_photo(tmp_path / name, Photo(colours(channels, dtype)))
         assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("name, longest", [("a.webp", 16_383), ("a.jpg", 65_500)])
+    @pytest.mark.parametrize("axis", [0, 1])
+    def test_the_longest_sides(self, tmp_path, name, longest, axis):
+        line = np.zeros((1, longest + 1, 3), np.uint8).swapaxes(axis, 1)
+        allowed = line[:longest, :longest]
+        write_photo(tmp_path / name, Photo(allowed))
+        assert read_photo(tmp_path / name).pixels.shape == allowed.shape
+        with pytest.raises(CaseStudyError, match=f"{name}.* {longest:,} pixels along a side"):
+            writable_format(tmp_path / name, line)
 
     def test_a_folder_that_is_a_file_is_named(self, tmp_path):
         (tmp_path / "file").touch()

@@ -34,6 +34,17 @@ def test_a_photograph_in_tiles_is_what_it_is_at_once(patches):
     assert len(np.unique(denoised)) > 256
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 97), (97, 1), (2, 3)])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.filterwarnings("error")
+def test_the_smallest_images_keep_their_shape(shape, channels):
+    levels = np.random.default_rng(0).integers(0, 256, (*shape, channels), np.uint8)
+    denoised = photo_denoiser("nlm", "")(levels)
+    assert denoised.shape == levels.shape and denoised.dtype == np.uint8
+    if channels in (2, 4):
+        np.testing.assert_array_equal(denoised[..., -1], levels[..., -1])
+
+
 @pytest.mark.parametrize("name", NLM)
 def test_nlm_raises_psnr_and_keeps_shape_and_range(name, patches):
     noisy, clean = patches.noisy(np.arange(2)), patches.clean(np.arange(2))
