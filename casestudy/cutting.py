@@ -81,8 +81,9 @@ def cut(
 def corners(shape: tuple[int, int], size: int, name: str = "The image") -> list[tuple[int, int]]:
     """Return the (top, left) corners of the patches of an image.
 
-    Along each side stand as many patches as come closest to covering it, evenly spaced from
-    edge to edge.
+    Along each side stand as many patches as fit into it, rounded to the nearest number, evenly
+    spaced from edge to edge. They overlap where that was rounded up; where it was rounded down,
+    up to half a patch is left out between them, or after a single one.
 
     Parameters
     ----------

@@ -10,8 +10,6 @@ from casestudy.cutting import resize_as_article
 from casestudy.datasets import Pair
 from casestudy.metrics import psnr, ssim
 
-LEVELS = np.arange(257)  # bin edges that give each 8-bit level a bin of its own
-
 
 def pair_statistics(pairs: Sequence[Pair]) -> pd.DataFrame:
     """Measure every pair, one in memory at a time.

@@ -291,8 +291,9 @@ def add_noise(raw: np.ndarray, shot: float, read: float, rng: np.random.Generato
 
     Returns
     -------
-    ndarray of raw's shape, float32
-        Not clipped: a sensor's black level keeps values below zero.
+    ndarray of raw's shape
+        float32; float64 where `shot` or `read` is NumPy's, as those of `random_camera` are. Not
+        clipped: a sensor's black level keeps values below zero.
     """
     deviation = np.sqrt(shot * raw + read)
     return raw + deviation * rng.standard_normal(raw.shape, np.float32)
@@ -303,7 +304,7 @@ def develop(raw: np.ndarray, camera: Camera) -> np.ndarray:
 
     Parameters
     ----------
-    raw : ndarray, shape (H, W), float32
+    raw : ndarray, shape (H, W), float32 or float64
         RGGB mosaic of linear light; H and W even.
     camera : Camera
 
@@ -356,12 +357,12 @@ def demosaic(raw: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    raw : ndarray, shape (H, W), float32
+    raw : ndarray, shape (H, W), float32 or float64
         White-balanced RGGB mosaic; H and W even.
 
     Returns
     -------
-    ndarray, shape (H, W, 3), float32
+    ndarray, shape (H, W, 3), of raw's dtype
     """
     green, along_row, along_column, opposite = (
         cv2.filter2D(raw, -1, (kernel / 8).astype(np.float32), borderType=cv2.BORDER_REFLECT_101)

@@ -80,7 +80,9 @@ def _drawn_from(pairs: Sequence[Pair], by: str) -> list[Sequence[Pair]]:
 def draw_pairs(
     pairs: Sequence[Pair], by: str, fraction: float, seed: int
 ) -> tuple[list[Pair], list[Pair]]:
-    """Draw a fraction of the scenes, or of the pairs, rounded up; at least one, not all.
+    """Draw a fraction of the scenes, or of the pairs, rounded; at least one, not all.
+
+    Scenes are rounded to the nearest number, pairs up.
 
     Returns
     -------
@@ -196,9 +198,10 @@ def cut_patches(
     size : int
         Side of a patch in pixels.
     protocol : {"native", "article"}
-        "native" cuts the photographs as they are, as many patches as fit best (they overlap a
-        little where the side is no multiple of the patch). "article" first resizes each
-        photograph to 1024x1024, which averages noise away and distorts the picture.
+        "native" cuts the photographs as they are. Where a side is no multiple of the patch,
+        patches overlap a little, or up to half a patch of it is left out, whichever is less.
+        "article" first resizes each photograph to 1024x1024, which averages noise away and
+        distorts the picture.
     workers : int or None
         Processes that cut, each with one pair in memory. None: as many as there are cores, but
         four at most, and fewer for few photographs; one is this process.

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -171,6 +173,52 @@ def test_patches_that_are_compressed_again_lose_fine_colour_in_both_images(patch
                 again += list(fine_colour(noisy) < 0.5 * fine_colour(patches.noisy([0])).mean())
                 assert np.abs(noisy - clean).mean() < 0.1
         assert np.mean(again) == pytest.approx(share, abs=0.06)
+
+
+def compressed_by_pillow(image, quality):
+    file = io.BytesIO()
+    levels = np.round(image * 255).astype(np.uint8)
+    Image.fromarray(levels).save(file, "JPEG", quality=quality, subsampling="4:2:0")
+    return np.asarray(Image.open(file)) / np.float32(255)
+
+
+def test_half_are_compressed_again_at_quality_75_and_others_at_one_of_60_to_100(patches):
+    first = patches.take(np.arange(1))
+    known = [
+        np.stack([compressed_by_pillow(part([0])[0], quality) for quality in range(101)])
+        for part in (first.noisy, first.clean)
+    ]
+    batches = PatchBatches(first, recompressed_share=1.0)
+    found = []
+    for epoch in range(800):
+        noisy, clean = (images[0] for images in batches.part(epoch)[0])
+        difference = np.abs(known[0] - noisy).mean(axis=(1, 2, 3))
+        quality = difference.argmin()
+        assert difference[quality] < 0.5 / 255
+        assert np.abs(known[1][quality] - clean).mean() < 0.1 / 255
+        found.append(quality)
+    found = np.array(found)
+    assert (found == 75).mean() == pytest.approx(0.5 + 0.5 / 41, abs=0.05)
+    others = found[found != 75]
+    assert others.min() == 60 and others.max() == 100
+    assert np.mean(others) == pytest.approx(80, abs=2)
+
+
+def test_the_blocks_of_patches_that_are_compressed_again_begin_anywhere(patches):
+    """Crops are parts of the whole patch as Pillow compresses it, half of them at quality 75."""
+    first = patches.take(np.arange(1))
+    whole = compressed_by_pillow(first.noisy([0])[0], 75)
+    parts = np.lib.stride_tricks.sliding_window_view(whole, (16, 16), axis=(0, 1))
+    batches = PatchBatches(first, crop_size=16, recompressed_share=1.0)
+    places = []
+    for epoch in range(400):
+        crop = batches.part(epoch)[0][0][0].transpose(2, 0, 1)
+        difference = np.abs(parts - crop).mean(axis=(2, 3, 4))
+        if difference.min() < 0.5 / 255:
+            places.append(np.unravel_index(difference.argmin(), difference.shape))
+    assert len(places) > 0.4 * 400
+    for starts in np.transpose(places):
+        assert set(starts % 16) == set(range(16))
 
 
 def test_clean_patches_get_the_exposure_of_the_noisy_ones(tmp_path):

@@ -7,7 +7,7 @@ from scipy.ndimage import uniform_filter
 from casestudy import models
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
-from casestudy.inference import OVERLAP, denoise, network_denoiser
+from casestudy.inference import OVERLAP, denoise, network_denoiser, padded
 from casestudy.metrics import psnr
 
 SIZES = [(1, 1), (1, 97), (200, 31), (64, 64), (65, 63), (96, 100), (150, 130), (129, 257)]
@@ -111,6 +111,27 @@ def test_tiles_of_released_networks_leave_no_seams(name):
         for part in (shared, ~shared)
     ]
     assert growth[0] < 1.01 * growth[1]
+
+
+def test_what_a_network_needs_in_size_is_mirrored_at_the_right_and_bottom_and_cut_again():
+    seen = []
+
+    def predict(images):
+        seen.append(images)
+        return images / 2
+
+    grey = np.array([[1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11, 12]], np.float32) / 12
+    image = np.stack([grey, 1 - grey, grey / 3], axis=-1)
+    denoised = padded(predict, 4)(image[None])
+    mirrored = [
+        [1, 2, 3, 4, 5, 6, 6, 5],
+        [7, 8, 9, 10, 11, 12, 12, 11],
+        [7, 8, 9, 10, 11, 12, 12, 11],
+        [1, 2, 3, 4, 5, 6, 6, 5],
+    ]
+    grey = np.array(mirrored, np.float32) / 12
+    np.testing.assert_array_equal(seen, [[np.stack([grey, 1 - grey, grey / 3], axis=-1)]])
+    np.testing.assert_array_equal(denoised, image[None] / 2)
 
 
 class TestRefusals:

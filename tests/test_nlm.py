@@ -1,6 +1,8 @@
+import cv2
 import numpy as np
 import pytest
 
+from casestudy import noise
 from casestudy.datasets import load_pairs
 from casestudy.denoisers import photo_denoiser
 from casestudy.errors import CaseStudyError
@@ -20,6 +22,27 @@ def test_the_noise_level_of_white_noise_is_its_standard_deviation(sigma):
     ramp = np.linspace(0.2, 0.8, 256)[:, None, None]
     noisy = ramp + np.random.default_rng(0).normal(0, sigma, (256, 256, 3))
     assert noise_level(noisy) == pytest.approx(sigma, rel=0.05)
+
+
+def blurred(white):
+    kernel = np.array([1, 2, 1]) / 4
+    return cv2.sepFilter2D(white, -1, kernel, kernel)
+
+
+def demosaicked(raw):
+    return noise.demosaic(raw[..., 0].astype(np.float32))
+
+
+def compressed(image):
+    return noise.jpeg(np.round(demosaicked(image) * 255).astype(np.uint8), 75) / 255
+
+
+@pytest.mark.parametrize("processed", [blurred, demosaicked, compressed])
+def test_the_noise_level_holds_where_neighbours_share_noise(processed):
+    """What cameras do takes much of the noise from the finest details."""
+    ramp = np.broadcast_to(np.linspace(0.3, 0.7, 256)[:, None, None], (256, 256, 3))
+    noisy = processed(ramp + np.random.default_rng(0).normal(0, 0.03, ramp.shape))
+    assert noise_level(noisy) == pytest.approx((noisy - ramp).std(), rel=0.25)
 
 
 def test_a_photograph_in_tiles_is_what_it_is_at_once(patches):

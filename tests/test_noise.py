@@ -1,6 +1,10 @@
+import io
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.optimize import brentq
 from skimage.metrics import peak_signal_noise_ratio
 
 from casestudy import noise
@@ -94,6 +98,36 @@ def test_capture_is_deterministic_for_a_seed_and_differs_between_seeds():
     assert (first != other).any()
 
 
+def test_only_the_noisy_image_is_compressed():
+    """Without noise, it is the clean one as Pillow compresses it, colour at half resolution."""
+    photograph = natural_image()
+    camera = noise.Camera("c", 0, 0, 0, jpeg_quality=10)
+    noisy, clean = noise.capture(photograph, camera, 100, np.random.default_rng(0))
+    file = io.BytesIO()
+    Image.fromarray(clean).save(file, "JPEG", quality=10, subsampling="4:2:0")
+    np.testing.assert_allclose(noisy, Image.open(file), atol=2)
+    assert peak_signal_noise_ratio(clean, noisy) < 40
+    assert peak_signal_noise_ratio(photograph[4:-4, 4:-4], clean[4:-4, 4:-4]) > 45
+
+
+@pytest.mark.parametrize("level", [100, 240, 250, 253, 254, 255])
+def test_highlights_keep_their_light(level):
+    """Brooks et al. 2019: x max(m + (1 - m) k, k), m = (max(x - 0.9, 0) / 0.1)^2, of gray x."""
+    camera = noise.Camera("c", 0, 0, 0, red_gain=2, blue_gain=0.77, brightness=1.25)
+    x = brentq(lambda x: 3 * x**2 - 2 * x**3 - level / 255, 0, 1) ** 2.2
+    m = (max(x - 0.9, 0) / 0.1) ** 2
+    expected = [x * max(m + (1 - m) * k, k) for k in (1 / 2 / 1.25, 1 / 1.25, 1 / 0.77 / 1.25)]
+    light = noise.unprocess(np.full((2, 2, 3), level, np.uint8), camera)
+    np.testing.assert_allclose(light[0, 0], np.clip(expected, 0, 1), atol=1e-4)
+
+
+def test_what_is_clipped_to_white_stays_white_in_noise():
+    white = np.full((32, 32, 3), 255, np.uint8)
+    raw = noise.mosaic(noise.unprocess(white, PLAIN))
+    noisy = noise.develop(noise.add_noise(raw, 1e-3, 0, np.random.default_rng(0)), PLAIN)
+    np.testing.assert_array_equal(noisy, white)
+
+
 @pytest.mark.parametrize("level", [20, 60, 128, 200, 240])
 def test_the_noise_level_map_predicts_the_noise_of_developed_photographs(level):
     """Standard deviation of 60 captures of a flat colour, without JPEG."""
@@ -124,6 +158,9 @@ def test_random_cameras_keep_to_the_published_ranges():
         assert 1.9 <= camera.red_gain <= 2.4 and 1.5 <= camera.blue_gain <= 1.9
         assert sum(camera.colour_weights) == pytest.approx(1)
         assert 60 <= camera.jpeg_quality <= 100
+    darker = [1 / camera.brightness for camera in cameras]
+    assert np.mean(darker) == pytest.approx(0.8, abs=0.02)
+    assert np.std(darker) == pytest.approx(0.1, abs=0.015)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from casestudy.inference import network_denoiser
 from casestudy.metrics import score
 from casestudy.trained import effort, networks_to_test
 
+# dB on the patches below, 0.3 under what was measured: a changed activation costs more.
+LEAST_GAIN = {"autoencoder": 10.95, "cbdnet": 12.35, "pridnet-half": 9.98, "ridnet": 12.72}
 EXPECTED = {f"{network}{suffix}" for network in released.NETWORKS for suffix in released.SUFFIXES}
 
 
@@ -40,7 +42,8 @@ class TestEveryNetwork:
         noisy, _ = score("noisy", lambda batch: batch, test)
         strongest = np.argsort(noisy["psnr_db"].to_numpy())[:8]
         denoised, _ = score(network, network_denoiser(models.load(network)), test.take(strongest))
-        assert denoised["psnr_db"].mean() > noisy["psnr_db"].iloc[strongest].mean() + 1
+        gain = denoised["psnr_db"].mean() - noisy["psnr_db"].iloc[strongest].mean()
+        assert gain > LEAST_GAIN[network]
 
     def test_history_and_manifest_tell_of_the_same_training(self, network):
         history, manifest = released.read_history(network), released.read_manifest(network)

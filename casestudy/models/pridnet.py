@@ -1,9 +1,9 @@
 """PRIDNet: look at the image at five scales at once, then choose per channel how to fuse them.
 
 Y. Zhao, Z. Jiang, A. Men, G. Ju, "Pyramid Real Image Denoising Network", VCIP 2019,
-arXiv:1908.00273. Three stages, each of whose outputs is concatenated with its input: noise
-estimation with channel attention; a pyramid of five U-Nets on the image pooled by 1, 2, 4, 8 and
-16; and a fusion that weighs convolutions of size 3, 5 and 7 against each other per channel.
+arXiv:1908.00273. Three stages: noise estimation with channel attention; a pyramid of five U-Nets
+on the image pooled by 1, 2, 4, 8 and 16; and a fusion that weighs convolutions of size 3, 5 and 7
+against each other per channel. The first two's outputs are concatenated with their inputs.
 
 The authors released code for raw data of one channel. This is the same network for RGB with
 74,225,723 parameters; its fusion keeps the released code's 4 hidden units, since the RGB figure is
