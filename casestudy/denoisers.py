@@ -10,6 +10,9 @@ from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
 from casestudy.nlm import PATCH, WINDOW, nlm_skimage, noise_level
 
 
+NLM_STRENGTH = 1.0  # between what is best for real and for simulated noise
+
+
 def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[..., np.ndarray]:
     """Return a method that denoises the pixels of one photograph of any size and depth.
 
@@ -56,7 +59,7 @@ def _denoise_by_nlm(
     channels = np.atleast_3d(image)
     colours = channels[..., : 3 if channels.shape[2] > 2 else 1]
     level = noise_level(colours / np.float32(full_scale(image)))
-    nlm = partial(nlm_skimage, strength=1.0, level=level)
+    nlm = partial(nlm_skimage, strength=NLM_STRENGTH, level=level)
     reach = PATCH // 2 + WINDOW // 2
     overlap = -(-4 * reach // 16) * 16  # of which the outer quarter is not used
     tiles = (max(tile, 2 * overlap), overlap) if tile else (0, 0)

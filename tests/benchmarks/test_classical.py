@@ -14,6 +14,7 @@ import pytest
 
 from casestudy import real_noise
 from casestudy.datasets import Pair, load_pairs, origins
+from casestudy.denoisers import NLM_STRENGTH
 from casestudy.errors import CaseStudyError
 from casestudy.evaluation import evaluate, summarize
 from casestudy.inference import network_denoiser
@@ -53,6 +54,14 @@ def test_classical_filter(benchmark, name, dataset):
     scores = benchmark.pedantic(evaluate, (filters[best], held_out), rounds=1)
     print(summarize(scores).to_string(index=False, float_format="{:.4f}".format))
     print(summarize(scores, ["camera"]).to_string(float_format="{:.3f}".format))
+
+
+@pytest.mark.parametrize("dataset", ["polyu", "sample"])
+def test_nlm_of_the_command(benchmark, dataset):
+    """`casestudy denoise --model nlm`: one strength for all."""
+    denoiser = partial(nlm_skimage, strength=NLM_STRENGTH)
+    scores = benchmark.pedantic(evaluate, (denoiser, parts(dataset)[2]), rounds=1)
+    print(f"\n{dataset}", summarize(scores).to_string(index=False, float_format="{:.4f}".format))
 
 
 @pytest.mark.parametrize("name", FILTERS)
