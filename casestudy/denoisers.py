@@ -9,7 +9,6 @@ from casestudy.inference import TILE, denoise, full_scale, network_denoiser
 from casestudy.litert import RUNTIMES, litert_denoiser, litert_file
 from casestudy.nlm import PATCH, WINDOW, nlm_skimage, noise_level
 
-
 NLM_STRENGTH = 1.0  # between what is best for real and for simulated noise
 
 
