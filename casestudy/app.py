@@ -1,4 +1,4 @@
-"""The pages of the web app; `casestudy app` serves them, `casestudy.service` does the work."""
+"""The page of the web app; `casestudy app` serves it, `casestudy.service` does the work."""
 
 from dataclasses import replace
 from functools import partial
@@ -51,10 +51,9 @@ def samples() -> dict[str, Pair]:
     return {f"{p.scene}, {p.camera}, ISO {p.iso}": p for p in split_pairs(load_pairs("sample"))[2]}
 
 
-def denoise_page() -> None:
+def denoise_tab() -> None:
     """Choose a photo, denoise it, look at the result, take it home."""
     line()
-    st.title("Denoise a photo")
     way = st.radio("Photo", ["Sample image", "Upload"], horizontal=True, key="way")
     st.session_state.setdefault("chosen", None)
     if way == "Upload":
@@ -258,26 +257,25 @@ def downloads(photo: Photo) -> None:
     )
 
 
-def about_page() -> None:
+def about_tab() -> None:
     """Tell what the networks are, what they reach and where they fail."""
-    st.title("About")
     st.markdown(
         "Networks that were trained to remove the noise of cameras, and a classical filter, "
         "Non-Local Means, that was not. A network guesses what noise has hidden, so a denoised "
         "photo is no evidence of a detail.\n\n"
         "**Your photos** are processed in the memory of the server and not kept: nothing is "
-        "written to disk. All is forgotten when you choose another photo; after you close the "
-        "page it is kept for two minutes, in which you may come back, and then until somebody "
-        f"else comes or goes. {', '.join(FORMATS)} are read, of up to "
+        "written to disk. All is forgotten when you choose another photo. You cannot come back to "
+        "a page that you closed or loaded anew: what it held is kept for two minutes, in case no "
+        "more than the connection was lost, and then until somebody else comes or goes. "
+        f"{', '.join(FORMATS)} are read, of up to "
         f"{service.max_pixels() / 1e6:g} megapixels and {service.MAX_BYTES >> 20} MB."
     )
-    real = real_noise.read_scores()
-    crops = real.drop_duplicates("image")
+    real, crops, noisy_psnr = real_scores()
     st.subheader("Scores on real noise")
-    show_scores(real_noise.summarize(real))
+    show_scores(real)
     st.caption(
-        f"Means over {len(crops)} crops of PolyU's photographs, of scenes that no network was "
-        f"trained on; noisy they have {crops['noisy_psnr_db'].mean():.2f} dB. The filters "
+        f"Means over {crops} crops of PolyU's photographs, of scenes that no network was "
+        f"trained on; noisy they have {noisy_psnr:.2f} dB. The filters "
         "Non-Local Means (NLM) and BM3D were tuned on other scenes of this set."
     )
     results = reference_results()
@@ -286,10 +284,9 @@ def about_page() -> None:
         show_scores(results)
         st.caption("Means over the test patches of `sample`, from the reference report.")
     st.subheader("Model cards")
-    for network, title in released.TITLES.items():
-        card = released.released_file(network, ".md").read_text().split("---\n", 2)[2]
+    for title, card in cards().items():
         with st.expander(title):
-            st.markdown(card.replace("\n# ", "\n### ").replace("\n## ", "\n#### "))
+            st.markdown(card)
 
 
 def show_scores(table: pd.DataFrame) -> None:
@@ -306,6 +303,25 @@ def show_scores(table: pd.DataFrame) -> None:
     st.dataframe(table, hide_index=True, column_order=there, column_config=columns)
 
 
+@st.cache_data(show_spinner=False)
+def real_scores() -> tuple[pd.DataFrame, int, float]:
+    """Return every method's scores on real noise, of how many crops, and their PSNR if noisy."""
+    scores = real_noise.read_scores()
+    crops = scores.drop_duplicates("image")
+    return real_noise.summarize(scores), len(crops), crops["noisy_psnr_db"].mean()
+
+
+@st.cache_data(show_spinner=False)
+def cards() -> dict[str, str]:
+    """Return the model cards by title, with headings that are smaller than the page's."""
+    texts = {}
+    for network, title in released.TITLES.items():
+        text = released.released_file(network, ".md").read_text().split("---\n", 2)[2]
+        texts[title] = text.replace("\n# ", "\n### ").replace("\n## ", "\n#### ")
+    return texts
+
+
+@st.cache_data(show_spinner=False)
 def reference_results() -> pd.DataFrame | None:
     """Return the reference report's scores, which a clone has and an installed copy has not."""
     try:
@@ -323,11 +339,13 @@ def icon() -> Image.Image:
 
 def main() -> None:
     st.set_page_config("Denoise a photo", icon())
-    pages = [
-        st.Page(denoise_page, title="Denoise", default=True),
-        st.Page(about_page, title="About", url_path="about"),
-    ]
-    st.navigation(pages, position="top").run()
+    st.title("Denoise a photo")
+    # Streamlit forgets what was chosen on a page that is not shown, and tabs are one page.
+    denoising, about = st.tabs(["Denoise", "About"])
+    with about:  # before what may end the run early
+        about_tab()
+    with denoising:
+        denoise_tab()
 
 
 if __name__ == "__main__":

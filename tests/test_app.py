@@ -160,12 +160,22 @@ def test_cmyk_is_denoised_and_its_conversion_told(open_app):
     denoise(page)
 
 
-def test_about_reads_scores_and_cards(open_app):
+def test_nothing_is_lost_by_reading_about(open_app):
     page = open_app()
-    page.get_by_role("link", name="About").click()
+    upload(page, "mine.png", png(300, 400))
+    wait_for_photo(page, 400, 300)
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    page.get_by_role("tab", name="About").click()
     page.get_by_text("Model cards").wait_for()
     page.locator("summary").filter(has_text=re.compile("^.*CBDNet$")).click()
     page.get_by_text("4,365,382 parameters").wait_for()
+    page.get_by_text("Time taken").wait_for(state="attached")  # while nobody looked at it
+    page.get_by_role("tab", name="Denoise").click()
+    picture = page.locator("iframe").bounding_box()
+    assert picture["width"] / picture["height"] == pytest.approx(4 / 3, rel=0.1)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download PNG").click()
+    assert download.value.suggested_filename == "mine-denoised.png"
 
 
 def test_samples_are_captures_that_no_network_has_seen():

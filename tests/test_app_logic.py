@@ -1,4 +1,4 @@
-"""The web app's pages without a browser: what they show after which choice."""
+"""The web app's page without a browser: what it shows after which choice."""
 
 import sys
 import time
@@ -8,19 +8,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from casestudy import app, released, service
+from casestudy import app, real_noise, released, service
 
 
-def denoise_page():
-    from casestudy.app import denoise_page
+def whole_page():
+    from casestudy.app import main
 
-    denoise_page()
-
-
-def about_page():
-    from casestudy.app import about_page
-
-    about_page()
+    main()
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +25,7 @@ def main_module(monkeypatch):
 
 @pytest.fixture
 def page():
-    page = AppTest.from_function(denoise_page, default_timeout=60).run()
+    page = AppTest.from_function(whole_page, default_timeout=60).run()
     assert not page.exception
     page.selectbox(key="network").set_value("nlm").run()
     return page
@@ -89,9 +83,10 @@ def test_streamlit_takes_no_larger_uploads_than_the_service():
     assert settings["server"]["maxUploadSize"] << 20 == service.MAX_BYTES
 
 
-def test_about_tells_scores_and_cards():
-    page = AppTest.from_function(about_page, default_timeout=60).run()
-    assert not page.exception
-    real, simulated = (table.value["method"].to_list() for table in page.dataframe)
-    assert set(released.TITLES.values()) == set(real) < set(simulated)
+def test_about_tells_scores_and_cards_also_while_there_is_no_photo(page):
+    page.radio(key="way").set_value("Upload").run()
+    assert not page.exception and not page.button
+    real, simulated = (set(table.value["method"]) for table in page.dataframe)
+    assert {*released.TITLES.values(), real_noise.RIVAL} < real
+    assert set(released.TITLES.values()) < simulated
     assert [card.label for card in page.expander][-1] == "RIDNet"
