@@ -65,12 +65,12 @@ def denoise_tab() -> None:
         return
     for sentence in photo.conversions:
         st.info(sentence)
-    start(photo)
+    choice = start(photo)
     job = st.session_state.get("job")
     if job is not None and not job.over:
         progress()
     elif job is not None and job.state == "done":
-        result(job)
+        result(job, choice)
     elif job is None:
         height, width = photo.pixels.shape[:2]
         st.image(preview(photo), caption=f"{width} × {height} pixels, before")
@@ -129,7 +129,12 @@ def runtimes() -> list[str]:
     return [name for name in RUNTIMES if there or not name.startswith("openvino")]
 
 
-def start(photo: Photo) -> None:
+def way_named(network: str, runtime: str) -> str:
+    return NETWORKS[network] if network == "nlm" else f"{NETWORKS[network]}, {RUNTIMES[runtime]}"
+
+
+def start(photo: Photo) -> str:
+    """Let choose how to denoise, and begin when asked to; return the name of what is chosen."""
     left, right = st.columns(2)
     network = left.selectbox("Network", NETWORKS, format_func=NETWORKS.get, key="network")
     runtime = right.selectbox(
@@ -147,6 +152,7 @@ def start(photo: Photo) -> None:
             st.session_state.job = job
         except CaseStudyError as error:
             st.error(str(error))
+    return way_named(network, runtime)
 
 
 @st.fragment(run_every=0.5)
@@ -171,7 +177,11 @@ def progress() -> None:
         st.rerun()
 
 
-def result(job: service.Job) -> None:
+def result(job: service.Job, choice: str) -> None:
+    made_by = way_named(job.network, job.runtime)
+    hint = st.empty()  # else all below moves when it comes, and is seen twice for a moment
+    if made_by != choice:
+        hint.info(f"This was made by {made_by}. Press Denoise to make it anew by {choice}.")
     strength = st.slider(
         "Strength, %", 0, 100, 100, 5, help="Less leaves a part of the noise. No waiting."
     )
@@ -194,7 +204,7 @@ def scores(job: service.Job, noisy: np.ndarray, denoised: np.ndarray, clean) -> 
     time, *others = st.columns(1 if clean is None else 3)
     megapixels = noisy.shape[0] * noisy.shape[1] / 1e6
     time.metric("Time taken", f"{job.seconds:.1f} s")
-    time.caption(f"{NETWORKS[job.network]}, {megapixels:.3g} megapixels")
+    time.caption(f"{way_named(job.network, job.runtime)}, {megapixels:.3g} megapixels")
     if clean is None:
         return
     scaled = [image / np.float32(255) for image in (clean, noisy, denoised)]

@@ -63,6 +63,18 @@ def test_another_sample_forgets_the_result(page):
     assert not page.metric and "job" not in page.session_state
 
 
+def test_after_another_choice_the_result_still_tells_what_made_it(page):
+    press_denoise(page)
+    wait(page)
+    assert not page.info
+    page.selectbox(key="network").set_value("ridnet").run()
+    assert page.info[0].value.startswith("This was made by Non-Local Means")
+    assert "make it anew by RIDNet (best), 8-bit integers" in page.info[0].value
+    assert any(text.value.startswith("Non-Local Means") for text in page.caption)
+    page.selectbox(key="network").set_value("nlm").run()
+    assert not page.info
+
+
 def test_who_finds_too_many_waiting_is_told(page, monkeypatch):
     monkeypatch.setattr(service, "MAX_WAITING", 0)
     press_denoise(page)
