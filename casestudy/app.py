@@ -145,10 +145,10 @@ def start(photo: Photo) -> str:
         help="8-bit integers lose a little quality and need a quarter of the time.",
     )
     if st.button("Denoise", type="primary", width="stretch"):
-        forget_job()
         job = service.Job(photo, network, runtime)
         try:
             line().join(job)
+            forget_job()  # not before: where the line is full, what was there stays
             st.session_state.job = job
         except CaseStudyError as error:
             st.error(str(error))

@@ -75,10 +75,14 @@ def test_after_another_choice_the_result_still_tells_what_made_it(page):
     assert not page.info
 
 
-def test_who_finds_too_many_waiting_is_told(page, monkeypatch):
+def test_who_finds_too_many_waiting_is_told_and_keeps_the_result(page, monkeypatch):
+    press_denoise(page)
+    wait(page)
+    job = page.session_state["job"]
     monkeypatch.setattr(service, "MAX_WAITING", 0)
     press_denoise(page)
     assert page.error[0].value.startswith("Too many people are waiting")
+    assert page.session_state["job"] is job and page.metric
 
 
 def test_8_bits_by_openvino_are_offered_where_it_is_installed(page, monkeypatch):
