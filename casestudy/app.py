@@ -163,7 +163,9 @@ def progress() -> None:
         st.rerun()
     job.look()
     before = line().place(job)
-    if before:
+    if job.stopping:
+        text = "Stopping"
+    elif before:
         text = f"Waiting: {before} before you"
     elif job.state == "preparing":
         text = "Preparing the network; that takes a while only once"
@@ -172,7 +174,7 @@ def progress() -> None:
     else:
         text = f"Working: {job.share:.0%}, about {job.seconds_left:.0f} s left"
     st.progress(job.share, text)
-    if st.button("Stop", width="stretch"):
+    if st.button("Stop", width="stretch", disabled=job.stopping):
         job.stop()
         st.rerun()
 

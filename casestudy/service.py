@@ -100,10 +100,14 @@ class Job:
         self._looked = time.monotonic()
 
     def stop(self) -> None:
-        """End it: at once if it waits, else after the tile that is being worked on."""
+        """End it: at once if it waits, else after the tile or the preparing that goes on."""
         self._stop = True
         if self.state == "waiting":
             self.state = "stopped"
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop and not self.over
 
     @property
     def unwanted(self) -> bool:

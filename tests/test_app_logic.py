@@ -1,6 +1,7 @@
 """The web app's page without a browser: what it shows after which choice."""
 
 import sys
+import threading
 import time
 import tomllib
 from pathlib import Path
@@ -83,6 +84,25 @@ def test_who_finds_too_many_waiting_is_told_and_keeps_the_result(page, monkeypat
     press_denoise(page)
     assert page.error[0].value.startswith("Too many people are waiting")
     assert page.session_state["job"] is job and page.metric
+
+
+def test_stop_is_seen_at_once_while_the_network_is_prepared(page, monkeypatch):
+    ready = threading.Event()
+
+    def slow_to_load(*_):
+        ready.wait(60)
+        return lambda pixels, progress: next(iter(progress([pixels])))
+
+    monkeypatch.setattr(service, "denoiser", slow_to_load)
+    press_denoise(page)
+    job = page.session_state["job"]
+    while job.state != "preparing":
+        time.sleep(0.02)
+    next(button for button in page.button if button.label == "Stop").click().run()
+    assert [bar.proto.text for bar in page.get("progress")] == ["Stopping"]
+    ready.set()
+    wait(page)
+    assert job.state == "stopped" and page.info[0].value.startswith("Stopped")
 
 
 def test_8_bits_by_openvino_are_offered_where_it_is_installed(page, monkeypatch):
