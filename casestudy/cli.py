@@ -416,7 +416,9 @@ def benchmark(
 @app.command("app")
 def web_app(
     port: Annotated[int, typer.Option(help="Where to serve it.")] = 8501,
-    max_megapixels: Annotated[float, typer.Option(help="The largest photograph taken.")] = 24.0,
+    max_megapixels: Annotated[
+        float, typer.Option(min=0.1, help="The largest photograph taken.")
+    ] = 24.0,
 ) -> None:
     """Serve the web app: denoise photographs in the browser.
 

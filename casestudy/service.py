@@ -12,6 +12,7 @@ from functools import cache
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from casestudy.denoisers import photo_denoiser
 from casestudy.errors import CaseStudyError
@@ -45,6 +46,8 @@ def open_photo(content: bytes, name: str) -> Photo:
     name = shown_name(name)
     if len(content) > MAX_BYTES:
         raise CaseStudyError(f"{name} is larger than {MAX_BYTES >> 20} MB. Use a smaller file.")
+    # Pillow refuses what has twice as many, before this limit is looked at.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels())
     return decode_photo(content, name, max_pixels())
 
 
