@@ -3,7 +3,6 @@
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -99,7 +98,7 @@ def choose_upload() -> None:
     if chosen(file and file.file_id) and file is not None:
         try:
             st.session_state.photo = service.open_photo(file.getvalue(), file.name)
-            st.session_state.name = Path(service.shown_name(file.name)).stem
+            st.session_state.name = service.stem(file.name)
         except CaseStudyError as error:
             st.session_state.refused = str(error)
     if st.session_state.get("refused"):

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -55,6 +56,11 @@ def shown_name(name: str) -> str:
     """Return a file's name without folders, without what could be markup, and not long."""
     plain = re.sub(r"[^\w. -]+", "_", re.split(r"[/\\]", name)[-1]).strip()
     return plain if len(plain) <= 40 else f"{plain[:28]}…{plain[-11:]}"
+
+
+def stem(name: str) -> str:
+    """Return a file's name without suffix and without what some system forbids in names."""
+    return Path(re.sub(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]', "_", name)).stem
 
 
 class Stopped(Exception):

@@ -162,7 +162,7 @@ def test_cmyk_is_denoised_and_its_conversion_told(open_app):
 
 def test_nothing_is_lost_by_reading_about(open_app):
     page = open_app()
-    upload(page, "mine.png", png(300, 400))
+    upload(page, "mine (1).png", png(300, 400))
     wait_for_photo(page, 400, 300)
     page.get_by_role("button", name="Denoise", exact=True).click()
     page.get_by_role("tab", name="About").click()
@@ -175,7 +175,7 @@ def test_nothing_is_lost_by_reading_about(open_app):
     assert picture["width"] / picture["height"] == pytest.approx(4 / 3, rel=0.1)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download PNG").click()
-    assert download.value.suggested_filename == "mine-denoised.png"
+    assert download.value.suggested_filename == "mine (1)-denoised.png"
 
 
 def test_samples_are_captures_that_no_network_has_seen():

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from casestudy import cli, service
 from casestudy.errors import CaseStudyError
 from casestudy.images import Photo, decode_photo
-from casestudy.service import Job, Line, blend, encode, open_photo, residual, shown_name
+from casestudy.service import Job, Line, blend, encode, open_photo, residual, shown_name, stem
 
 
 def png(height=40, width=60):
@@ -76,6 +76,13 @@ def test_hostile_names_are_harmless_and_short():
     assert shown_name("../../etc/passwd") == "passwd"
     assert not set("<>[]()*`$&") & set(shown_name("<b>[x](http://y)*`$&.png"))
     assert len(shown_name("a" * 5000 + ".png")) == 40
+
+
+def test_downloads_are_named_as_the_photograph_is():
+    assert stem("small (1).png") == "small (1)"
+    assert stem("Käse & Brot [2], 100 %.tar.png") == "Käse & Brot [2], 100 %.tar"
+    assert stem("a" * 200 + ".png") == "a" * 200
+    assert stem('../a\\b:c*d?e"f<g>h|i\n\x7f.png') == ".._a_b_c_d_e_f_g_h_i__"
 
 
 def test_cmyk_is_converted_and_an_animation_is_its_first_image():
