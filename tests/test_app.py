@@ -1,13 +1,25 @@
 """The web app in a real browser, served by its own command."""
 
 import io
+import json
 import re
 import struct
+import sys
 import zlib
 
 import numpy as np
 import pytest
-from app_pages import choose, denoise, png, served, sessions, upload, wait_for_photo
+from app_pages import (
+    CASESTUDY,
+    choose,
+    denoise,
+    png,
+    served,
+    serves,
+    sessions,
+    upload,
+    wait_for_photo,
+)
 from PIL import Image, ImageCms
 from playwright.sync_api import expect
 
@@ -79,6 +91,18 @@ def test_it_works_as_hosts_start_it(browser, tmp_path, monkeypatch):
         page = open_app()
         denoise(page)
         assert not page.get_by_text("Deploy").count()  # nor what else is for developers
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address on Linux only")
+def test_no_other_machine_reaches_it_unless_it_is_served_to_them(address):
+    def elsewhere(address):
+        return address.replace("localhost", "127.0.0.2")
+
+    assert not serves(elsewhere(address))
+    dockerfile = (project_root() / "Dockerfile").read_text()
+    command = json.loads(re.search(r"^CMD (.*)$", dockerfile, re.MULTILINE)[1])
+    with served((*CASESTUDY, *command[1:], "--port")) as (address, _):
+        assert serves(elsewhere(address))
 
 
 def test_stop_stops(open_app):
