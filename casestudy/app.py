@@ -21,11 +21,10 @@ from casestudy.slider import slider_html
 
 NETWORKS = {"ridnet": "RIDNet (best)", "cbdnet": "CBDNet", "pridnet-half": "PRIDNet, half width"}
 NETWORKS |= {"autoencoder": "Autoencoder (poor)", "nlm": "Non-Local Means (no network)"}
-RUNTIMES = {
+RUNTIMES = {  # not Keras: the server would keep the memory that TensorFlow takes
     "litert-int8": "8-bit integers (fast)",
     "openvino-int8": "8-bit integers, OpenVINO (fast on older processors)",
-    "litert": "Floats, LiteRT",
-    "keras": "Floats, Keras (slow to start)",
+    "litert": "Floats",
 }
 CROP = 192  # px
 AMPLIFIED = 3

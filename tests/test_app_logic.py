@@ -1,5 +1,6 @@
 """The web app's page without a browser: what it shows after which choice."""
 
+import subprocess
 import sys
 import threading
 import time
@@ -112,6 +113,23 @@ def test_8_bits_by_openvino_are_offered_where_it_is_installed(page, monkeypatch)
     monkeypatch.setattr("casestudy.app.find_spec", lambda name: None)
     without = page.run().selectbox[2].options
     assert without == [label for label in labels if "OpenVINO" not in label]
+
+
+RUNS_ALL = """
+import sys
+import numpy as np
+from casestudy.app import runtimes
+from casestudy.service import denoiser
+for runtime in runtimes():
+    denoiser("autoencoder", runtime)(np.zeros((64, 64, 3), np.uint8))
+    print(runtime, "tensorflow" in sys.modules)
+"""
+
+
+def test_no_choice_makes_the_server_load_tensorflow():
+    output = subprocess.run([sys.executable, "-c", RUNS_ALL], capture_output=True, text=True)
+    loaded = dict(line.split() for line in output.stdout.splitlines())
+    assert loaded == dict.fromkeys(app.runtimes(), "False"), output.stderr
 
 
 def test_streamlit_takes_no_larger_uploads_than_the_service():
