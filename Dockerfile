@@ -10,4 +10,4 @@ USER app
 RUN python -c "from casestudy import litert, released; \
     [litert.litert_file(network, 'int8') for network in released.NETWORKS]"
 EXPOSE 8501
-CMD ["casestudy", "app"]
+CMD ["casestudy", "app", "--address", "0.0.0.0"]

@@ -1,9 +1,8 @@
-"""The pages of the web app; `casestudy app` serves them, `casestudy.service` does the work."""
+"""The page of the web app; `casestudy app` serves it, `casestudy.service` does the work."""
 
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,11 +21,10 @@ from casestudy.slider import slider_html
 
 NETWORKS = {"ridnet": "RIDNet (best)", "cbdnet": "CBDNet", "pridnet-half": "PRIDNet, half width"}
 NETWORKS |= {"autoencoder": "Autoencoder (poor)", "nlm": "Non-Local Means (no network)"}
-RUNTIMES = {
+RUNTIMES = {  # not Keras: the server would keep the memory that TensorFlow takes
     "litert-int8": "8-bit integers (fast)",
     "openvino-int8": "8-bit integers, OpenVINO (fast on older processors)",
-    "litert": "Floats, LiteRT",
-    "keras": "Floats, Keras (slow to start)",
+    "litert": "Floats",
 }
 CROP = 192  # px
 AMPLIFIED = 3
@@ -51,10 +49,9 @@ def samples() -> dict[str, Pair]:
     return {f"{p.scene}, {p.camera}, ISO {p.iso}": p for p in split_pairs(load_pairs("sample"))[2]}
 
 
-def denoise_page() -> None:
+def denoise_tab() -> None:
     """Choose a photo, denoise it, look at the result, take it home."""
     line()
-    st.title("Denoise a photo")
     way = st.radio("Photo", ["Sample image", "Upload"], horizontal=True, key="way")
     st.session_state.setdefault("chosen", None)
     if way == "Upload":
@@ -66,12 +63,12 @@ def denoise_page() -> None:
         return
     for sentence in photo.conversions:
         st.info(sentence)
-    start(photo)
+    choice = start(photo)
     job = st.session_state.get("job")
     if job is not None and not job.over:
         progress()
     elif job is not None and job.state == "done":
-        result(job)
+        result(job, choice)
     elif job is None:
         height, width = photo.pixels.shape[:2]
         st.image(preview(photo), caption=f"{width} × {height} pixels, before")
@@ -100,7 +97,7 @@ def choose_upload() -> None:
     if chosen(file and file.file_id) and file is not None:
         try:
             st.session_state.photo = service.open_photo(file.getvalue(), file.name)
-            st.session_state.name = Path(service.shown_name(file.name)).stem
+            st.session_state.name = service.stem(file.name)
         except CaseStudyError as error:
             st.session_state.refused = str(error)
     if st.session_state.get("refused"):
@@ -130,7 +127,12 @@ def runtimes() -> list[str]:
     return [name for name in RUNTIMES if there or not name.startswith("openvino")]
 
 
-def start(photo: Photo) -> None:
+def way_named(network: str, runtime: str) -> str:
+    return NETWORKS[network] if network == "nlm" else f"{NETWORKS[network]}, {RUNTIMES[runtime]}"
+
+
+def start(photo: Photo) -> str:
+    """Let choose how to denoise, and begin when asked to; return the name of what is chosen."""
     left, right = st.columns(2)
     network = left.selectbox("Network", NETWORKS, format_func=NETWORKS.get, key="network")
     runtime = right.selectbox(
@@ -141,13 +143,14 @@ def start(photo: Photo) -> None:
         help="8-bit integers lose a little quality and need a quarter of the time.",
     )
     if st.button("Denoise", type="primary", width="stretch"):
-        forget_job()
         job = service.Job(photo, network, runtime)
         try:
             line().join(job)
+            forget_job()  # not before: where the line is full, what was there stays
             st.session_state.job = job
         except CaseStudyError as error:
             st.error(str(error))
+    return way_named(network, runtime)
 
 
 @st.fragment(run_every=0.5)
@@ -158,7 +161,9 @@ def progress() -> None:
         st.rerun()
     job.look()
     before = line().place(job)
-    if before:
+    if job.stopping:
+        text = "Stopping"
+    elif before:
         text = f"Waiting: {before} before you"
     elif job.state == "preparing":
         text = "Preparing the network; that takes a while only once"
@@ -167,12 +172,16 @@ def progress() -> None:
     else:
         text = f"Working: {job.share:.0%}, about {job.seconds_left:.0f} s left"
     st.progress(job.share, text)
-    if st.button("Stop", width="stretch"):
+    if st.button("Stop", width="stretch", disabled=job.stopping):
         job.stop()
         st.rerun()
 
 
-def result(job: service.Job) -> None:
+def result(job: service.Job, choice: str) -> None:
+    made_by = way_named(job.network, job.runtime)
+    hint = st.empty()  # else all below moves when it comes, and is seen twice for a moment
+    if made_by != choice:
+        hint.info(f"This was made by {made_by}. Press Denoise to make it anew by {choice}.")
     strength = st.slider(
         "Strength, %", 0, 100, 100, 5, help="Less leaves a part of the noise. No waiting."
     )
@@ -195,7 +204,7 @@ def scores(job: service.Job, noisy: np.ndarray, denoised: np.ndarray, clean) -> 
     time, *others = st.columns(1 if clean is None else 3)
     megapixels = noisy.shape[0] * noisy.shape[1] / 1e6
     time.metric("Time taken", f"{job.seconds:.1f} s")
-    time.caption(f"{NETWORKS[job.network]}, {megapixels:.3g} megapixels")
+    time.caption(f"{way_named(job.network, job.runtime)}, {megapixels:.3g} megapixels")
     if clean is None:
         return
     scaled = [image / np.float32(255) for image in (clean, noisy, denoised)]
@@ -258,26 +267,25 @@ def downloads(photo: Photo) -> None:
     )
 
 
-def about_page() -> None:
+def about_tab() -> None:
     """Tell what the networks are, what they reach and where they fail."""
-    st.title("About")
     st.markdown(
         "Networks that were trained to remove the noise of cameras, and a classical filter, "
         "Non-Local Means, that was not. A network guesses what noise has hidden, so a denoised "
         "photo is no evidence of a detail.\n\n"
         "**Your photos** are processed in the memory of the server and not kept: nothing is "
-        "written to disk. All is forgotten when you choose another photo; after you close the "
-        "page it is kept for two minutes, in which you may come back, and then until somebody "
-        f"else comes or goes. {', '.join(FORMATS)} are read, of up to "
+        "written to disk. All is forgotten when you choose another photo. You cannot come back to "
+        "a page that you closed or loaded anew: what it held is kept for two minutes, in case no "
+        "more than the connection was lost, and then until somebody else comes or goes. "
+        f"{', '.join(FORMATS)} are read, of up to "
         f"{service.max_pixels() / 1e6:g} megapixels and {service.MAX_BYTES >> 20} MB."
     )
-    real = real_noise.read_scores()
-    crops = real.drop_duplicates("image")
+    real, crops, noisy_psnr = real_scores()
     st.subheader("Scores on real noise")
-    show_scores(real_noise.summarize(real))
+    show_scores(real)
     st.caption(
-        f"Means over {len(crops)} crops of PolyU's photographs, of scenes that no network was "
-        f"trained on; noisy they have {crops['noisy_psnr_db'].mean():.2f} dB. The filters "
+        f"Means over {crops} crops of PolyU's photographs, of scenes that no network was "
+        f"trained on; noisy they have {noisy_psnr:.2f} dB. The filters "
         "Non-Local Means (NLM) and BM3D were tuned on other scenes of this set."
     )
     results = reference_results()
@@ -286,10 +294,9 @@ def about_page() -> None:
         show_scores(results)
         st.caption("Means over the test patches of `sample`, from the reference report.")
     st.subheader("Model cards")
-    for network, title in released.TITLES.items():
-        card = released.released_file(network, ".md").read_text().split("---\n", 2)[2]
+    for title, card in cards().items():
         with st.expander(title):
-            st.markdown(card.replace("\n# ", "\n### ").replace("\n## ", "\n#### "))
+            st.markdown(card)
 
 
 def show_scores(table: pd.DataFrame) -> None:
@@ -306,6 +313,25 @@ def show_scores(table: pd.DataFrame) -> None:
     st.dataframe(table, hide_index=True, column_order=there, column_config=columns)
 
 
+@st.cache_data(show_spinner=False)
+def real_scores() -> tuple[pd.DataFrame, int, float]:
+    """Return every method's scores on real noise, of how many crops, and their PSNR if noisy."""
+    scores = real_noise.read_scores()
+    crops = scores.drop_duplicates("image")
+    return real_noise.summarize(scores), len(crops), crops["noisy_psnr_db"].mean()
+
+
+@st.cache_data(show_spinner=False)
+def cards() -> dict[str, str]:
+    """Return the model cards by title, with headings that are smaller than the page's."""
+    texts = {}
+    for network, title in released.TITLES.items():
+        text = released.released_file(network, ".md").read_text().split("---\n", 2)[2]
+        texts[title] = text.replace("\n# ", "\n### ").replace("\n## ", "\n#### ")
+    return texts
+
+
+@st.cache_data(show_spinner=False)
 def reference_results() -> pd.DataFrame | None:
     """Return the reference report's scores, which a clone has and an installed copy has not."""
     try:
@@ -323,11 +349,13 @@ def icon() -> Image.Image:
 
 def main() -> None:
     st.set_page_config("Denoise a photo", icon())
-    pages = [
-        st.Page(denoise_page, title="Denoise", default=True),
-        st.Page(about_page, title="About", url_path="about"),
-    ]
-    st.navigation(pages, position="top").run()
+    st.title("Denoise a photo")
+    # Streamlit forgets what was chosen on a page that is not shown, and tabs are one page.
+    denoising, about = st.tabs(["Denoise", "About"])
+    with about:  # before what may end the run early
+        about_tab()
+    with denoising:
+        denoise_tab()
 
 
 if __name__ == "__main__":

@@ -426,7 +426,12 @@ def benchmark(
 @app.command("app")
 def web_app(
     port: Annotated[int, typer.Option(help="Where to serve it.")] = 8501,
-    max_megapixels: Annotated[float, typer.Option(help="The largest photograph taken.")] = 24.0,
+    address: Annotated[
+        str, typer.Option(help="Who can reach it: this machine, or with 0.0.0.0 its networks too.")
+    ] = "127.0.0.1",
+    max_megapixels: Annotated[
+        float, typer.Option(min=0.1, help="The largest photograph taken.")
+    ] = 24.0,
 ) -> None:
     """Serve the web app: denoise photographs in the browser.
 
@@ -446,7 +451,7 @@ def web_app(
         litert_file(network, "int8")  # before anybody waits for it
     os.environ[service.MAX_MEGAPIXELS] = str(max_megapixels)
     page = Path(service.__file__).with_name("app.py")
-    streamlit.main(["run", str(page), f"--server.port={port}"])
+    streamlit.main(["run", str(page), f"--server.port={port}", f"--server.address={address}"])
 
 
 @data_app.command("list")

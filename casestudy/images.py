@@ -361,7 +361,7 @@ def _opened(file: BinaryIO, name: str, max_pixels: int) -> Iterator[Image.Image]
 def _refuse_huge(pixels: float, name: str, max_pixels: int) -> None:
     if pixels > max_pixels:
         raise CaseStudyError(
-            f"{name} declares more than {max_pixels / 1e6:.0f} megapixels, the most that is "
+            f"{name} declares more than {max_pixels / 1e6:g} megapixels, the most that is "
             "decoded. Replace it, or cut it into smaller images."
         )
 

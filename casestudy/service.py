@@ -9,9 +9,11 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from casestudy.denoisers import photo_denoiser
 from casestudy.errors import CaseStudyError
@@ -45,6 +47,8 @@ def open_photo(content: bytes, name: str) -> Photo:
     name = shown_name(name)
     if len(content) > MAX_BYTES:
         raise CaseStudyError(f"{name} is larger than {MAX_BYTES >> 20} MB. Use a smaller file.")
+    # Pillow refuses what has twice as many, before this limit is looked at.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels())
     return decode_photo(content, name, max_pixels())
 
 
@@ -52,6 +56,11 @@ def shown_name(name: str) -> str:
     """Return a file's name without folders, without what could be markup, and not long."""
     plain = re.sub(r"[^\w. -]+", "_", re.split(r"[/\\]", name)[-1]).strip()
     return plain if len(plain) <= 40 else f"{plain[:28]}…{plain[-11:]}"
+
+
+def stem(name: str) -> str:
+    """Return a file's name without suffix and without what some system forbids in names."""
+    return Path(re.sub(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]', "_", name)).stem
 
 
 class Stopped(Exception):
@@ -100,10 +109,14 @@ class Job:
         self._looked = time.monotonic()
 
     def stop(self) -> None:
-        """End it: at once if it waits, else after the tile that is being worked on."""
+        """End it: at once if it waits, else after the tile or the preparing that goes on."""
         self._stop = True
         if self.state == "waiting":
             self.state = "stopped"
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop and not self.over
 
     @property
     def unwanted(self) -> bool:

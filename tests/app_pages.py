@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, Page
 RESULT = 240_000  # ms, on a machine that has other work
 
 
-OWN_COMMAND = "-c", "from casestudy.cli import main; main()", "app", "--max-megapixels=3", "--port"
+CASESTUDY = "-c", "from casestudy.cli import main; main()"
+OWN_COMMAND = *CASESTUDY, "app", "--max-megapixels=3", "--port"
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def served(command: Sequence[str] = OWN_COMMAND) -> Iterator[tuple[str, subproce
     server = subprocess.Popen([sys.executable, *command, str(port)])
     address = f"http://localhost:{port}"
     try:
-        while not _serves(f"{address}/_stcore/health"):
+        while not serves(address):
             assert server.poll() is None, "the server ended"
             time.sleep(0.5)
         yield address, server
@@ -38,9 +39,9 @@ def served(command: Sequence[str] = OWN_COMMAND) -> Iterator[tuple[str, subproce
         server.wait()
 
 
-def _serves(url):
+def serves(address):
     try:
-        return urlopen(url).status == 200
+        return urlopen(f"{address}/_stcore/health").status == 200
     except OSError:
         return False
 

@@ -1,13 +1,25 @@
 """The web app in a real browser, served by its own command."""
 
 import io
+import json
 import re
 import struct
+import sys
 import zlib
 
 import numpy as np
 import pytest
-from app_pages import choose, denoise, png, served, sessions, upload, wait_for_photo
+from app_pages import (
+    CASESTUDY,
+    choose,
+    denoise,
+    png,
+    served,
+    serves,
+    sessions,
+    upload,
+    wait_for_photo,
+)
 from PIL import Image, ImageCms
 from playwright.sync_api import expect
 
@@ -79,6 +91,18 @@ def test_it_works_as_hosts_start_it(browser, tmp_path, monkeypatch):
         page = open_app()
         denoise(page)
         assert not page.get_by_text("Deploy").count()  # nor what else is for developers
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address on Linux only")
+def test_no_other_machine_reaches_it_unless_it_is_served_to_them(address):
+    def elsewhere(address):
+        return address.replace("localhost", "127.0.0.2")
+
+    assert not serves(elsewhere(address))
+    dockerfile = (project_root() / "Dockerfile").read_text()
+    command = json.loads(re.search(r"^CMD (.*)$", dockerfile, re.MULTILINE)[1])
+    with served((*CASESTUDY, *command[1:], "--port")) as (address, _):
+        assert serves(elsewhere(address))
 
 
 def test_stop_stops(open_app):
@@ -160,12 +184,22 @@ def test_cmyk_is_denoised_and_its_conversion_told(open_app):
     denoise(page)
 
 
-def test_about_reads_scores_and_cards(open_app):
+def test_nothing_is_lost_by_reading_about(open_app):
     page = open_app()
-    page.get_by_role("link", name="About").click()
+    upload(page, "mine (1).png", png(300, 400))
+    wait_for_photo(page, 400, 300)
+    page.get_by_role("button", name="Denoise", exact=True).click()
+    page.get_by_role("tab", name="About").click()
     page.get_by_text("Model cards").wait_for()
     page.locator("summary").filter(has_text=re.compile("^.*CBDNet$")).click()
     page.get_by_text("4,365,382 parameters").wait_for()
+    page.get_by_text("Time taken").wait_for(state="attached")  # while nobody looked at it
+    page.get_by_role("tab", name="Denoise").click()
+    picture = page.locator("iframe").bounding_box()
+    assert picture["width"] / picture["height"] == pytest.approx(4 / 3, rel=0.1)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download PNG").click()
+    assert download.value.suggested_filename == "mine (1)-denoised.png"
 
 
 def test_samples_are_captures_that_no_network_has_seen():

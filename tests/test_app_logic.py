@@ -1,6 +1,8 @@
-"""The web app's pages without a browser: what they show after which choice."""
+"""The web app's page without a browser: what it shows after which choice."""
 
+import subprocess
 import sys
+import threading
 import time
 import tomllib
 from pathlib import Path
@@ -8,19 +10,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from casestudy import app, released, service
+from casestudy import app, real_noise, released, service
 
 
-def denoise_page():
-    from casestudy.app import denoise_page
+def whole_page():
+    from casestudy.app import main
 
-    denoise_page()
-
-
-def about_page():
-    from casestudy.app import about_page
-
-    about_page()
+    main()
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +27,7 @@ def main_module(monkeypatch):
 
 @pytest.fixture
 def page():
-    page = AppTest.from_function(denoise_page, default_timeout=60).run()
+    page = AppTest.from_function(whole_page, default_timeout=60).run()
     assert not page.exception
     page.selectbox(key="network").set_value("nlm").run()
     return page
@@ -69,10 +65,45 @@ def test_another_sample_forgets_the_result(page):
     assert not page.metric and "job" not in page.session_state
 
 
-def test_who_finds_too_many_waiting_is_told(page, monkeypatch):
+def test_after_another_choice_the_result_still_tells_what_made_it(page):
+    press_denoise(page)
+    wait(page)
+    assert not page.info
+    page.selectbox(key="network").set_value("ridnet").run()
+    assert page.info[0].value.startswith("This was made by Non-Local Means")
+    assert "make it anew by RIDNet (best), 8-bit integers" in page.info[0].value
+    assert any(text.value.startswith("Non-Local Means") for text in page.caption)
+    page.selectbox(key="network").set_value("nlm").run()
+    assert not page.info
+
+
+def test_who_finds_too_many_waiting_is_told_and_keeps_the_result(page, monkeypatch):
+    press_denoise(page)
+    wait(page)
+    job = page.session_state["job"]
     monkeypatch.setattr(service, "MAX_WAITING", 0)
     press_denoise(page)
     assert page.error[0].value.startswith("Too many people are waiting")
+    assert page.session_state["job"] is job and page.metric
+
+
+def test_stop_is_seen_at_once_while_the_network_is_prepared(page, monkeypatch):
+    ready = threading.Event()
+
+    def slow_to_load(*_):
+        ready.wait(60)
+        return lambda pixels, progress: next(iter(progress([pixels])))
+
+    monkeypatch.setattr(service, "denoiser", slow_to_load)
+    press_denoise(page)
+    job = page.session_state["job"]
+    while job.state != "preparing":
+        time.sleep(0.02)
+    next(button for button in page.button if button.label == "Stop").click().run()
+    assert [bar.proto.text for bar in page.get("progress")] == ["Stopping"]
+    ready.set()
+    wait(page)
+    assert job.state == "stopped" and page.info[0].value.startswith("Stopped")
 
 
 def test_8_bits_by_openvino_are_offered_where_it_is_installed(page, monkeypatch):
@@ -84,14 +115,32 @@ def test_8_bits_by_openvino_are_offered_where_it_is_installed(page, monkeypatch)
     assert without == [label for label in labels if "OpenVINO" not in label]
 
 
+RUNS_ALL = """
+import sys
+import numpy as np
+from casestudy.app import runtimes
+from casestudy.service import denoiser
+for runtime in runtimes():
+    denoiser("autoencoder", runtime)(np.zeros((64, 64, 3), np.uint8))
+    print(runtime, "tensorflow" in sys.modules)
+"""
+
+
+def test_no_choice_makes_the_server_load_tensorflow():
+    output = subprocess.run([sys.executable, "-c", RUNS_ALL], capture_output=True, text=True)
+    loaded = dict(line.split() for line in output.stdout.splitlines())
+    assert loaded == dict.fromkeys(app.runtimes(), "False"), output.stderr
+
+
 def test_streamlit_takes_no_larger_uploads_than_the_service():
     settings = tomllib.loads((Path(app.__file__).parent / ".streamlit/config.toml").read_text())
     assert settings["server"]["maxUploadSize"] << 20 == service.MAX_BYTES
 
 
-def test_about_tells_scores_and_cards():
-    page = AppTest.from_function(about_page, default_timeout=60).run()
-    assert not page.exception
-    real, simulated = (table.value["method"].to_list() for table in page.dataframe)
-    assert set(released.TITLES.values()) == set(real) < set(simulated)
+def test_about_tells_scores_and_cards_also_while_there_is_no_photo(page):
+    page.radio(key="way").set_value("Upload").run()
+    assert not page.exception and not page.button
+    real, simulated = (set(table.value["method"]) for table in page.dataframe)
+    assert {*released.TITLES.values(), real_noise.RIVAL} < real
+    assert set(released.TITLES.values()) < simulated
     assert [card.label for card in page.expander][-1] == "RIDNet"

@@ -10,11 +10,12 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
-from casestudy import service
+from casestudy import cli, service
 from casestudy.errors import CaseStudyError
 from casestudy.images import Photo, decode_photo
-from casestudy.service import Job, Line, blend, encode, open_photo, residual, shown_name
+from casestudy.service import Job, Line, blend, encode, open_photo, residual, shown_name, stem
 
 
 def png(height=40, width=60):
@@ -53,10 +54,35 @@ def test_bad_files_are_refused_by_name(content, said):
     assert str(refusal.value).startswith("holiday.png")
 
 
+def test_a_server_may_take_more_pixels_than_pillow_does(monkeypatch):
+    buffer = io.BytesIO()
+    Image.new("1", (13_400, 13_400)).save(buffer, "PNG")
+    assert 2 * Image.MAX_IMAGE_PIXELS < 13_400**2
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # restored afterwards
+    monkeypatch.setenv(service.MAX_MEGAPIXELS, "300")
+    assert open_photo(buffer.getvalue(), "a.png").pixels.shape == (13_400, 13_400, 1)
+    monkeypatch.setenv(service.MAX_MEGAPIXELS, "0.5")
+    with pytest.raises(CaseStudyError, match=r"more than 0\.5 megapixels"):
+        open_photo(buffer.getvalue(), "a.png")
+
+
+@pytest.mark.parametrize("megapixels", ["0", "-1"])
+def test_a_server_that_takes_no_photograph_is_not_started(megapixels):
+    outcome = CliRunner().invoke(cli.app, ["app", "--max-megapixels", megapixels])
+    assert outcome.exit_code == 2
+
+
 def test_hostile_names_are_harmless_and_short():
     assert shown_name("../../etc/passwd") == "passwd"
     assert not set("<>[]()*`$&") & set(shown_name("<b>[x](http://y)*`$&.png"))
     assert len(shown_name("a" * 5000 + ".png")) == 40
+
+
+def test_downloads_are_named_as_the_photograph_is():
+    assert stem("small (1).png") == "small (1)"
+    assert stem("Käse & Brot [2], 100 %.tar.png") == "Käse & Brot [2], 100 %.tar"
+    assert stem("a" * 200 + ".png") == "a" * 200
+    assert stem('../a\\b:c*d?e"f<g>h|i\n\x7f.png') == ".._a_b_c_d_e_f_g_h_i__"
 
 
 def test_cmyk_is_converted_and_an_animation_is_its_first_image():
