@@ -40,6 +40,10 @@ SUFFIXES = {
 # decoded.
 _LONGEST_SIDE = {"WEBP": 16_383, "JPEG": 65_500}
 
+# Bytes: a JPEG segment tells its length in 16 bits, and holds that length and "Exif" with two
+# zeros as well.
+_LONGEST_JPEG_EXIF = 65_535 - 2 - 6
+
 _MAX_DPI = 65_535  # in a JPEG
 
 # Where a PNG's first chunk ends: signature 8, length 4, type 4, content 13, checksum 4.
@@ -207,7 +211,8 @@ def write_photo(path: Path, photo: Photo) -> None:
     """Write a photograph in the format that its name ends with, completely or not at all.
 
     PNG and TIFF lose nothing. JPEG and WebP are written at quality 95, JPEG with colour at full
-    resolution. BMP holds no EXIF and no profile; see `as_writable`. WebP holds no `dpi`.
+    resolution. BMP holds no EXIF and no profile, JPEG no EXIF of more than 64 KiB; see
+    `as_writable`. WebP holds no `dpi`.
 
     Parameters
     ----------
@@ -265,10 +270,14 @@ def as_writable(path: Path, photo: Photo) -> Photo:
     CaseStudyError
         As `write_photo`, if it would lose pixels or their values.
     """
-    if writable_format(path, photo.pixels) != "BMP" or not (photo.exif or photo.profile):
-        return photo
-    lost = "BMP holds no EXIF and no colour profile; they were left out."
-    return replace(photo, exif=b"", profile=b"", conversions=(*photo.conversions, lost))
+    format = writable_format(path, photo.pixels)
+    if format == "BMP" and (photo.exif or photo.profile):
+        lost = "BMP holds no EXIF and no colour profile; they were left out."
+        return replace(photo, exif=b"", profile=b"", conversions=(*photo.conversions, lost))
+    if format == "JPEG" and len(photo.exif) > _LONGEST_JPEG_EXIF:
+        lost = f"JPEG holds no EXIF of more than {_LONGEST_JPEG_EXIF:,} bytes; it was left out."
+        return replace(photo, exif=b"", conversions=(*photo.conversions, lost))
+    return photo
 
 
 def as_rgb(pixels: np.ndarray) -> np.ndarray:

@@ -138,6 +138,15 @@ class TestFile:
         assert said in run(tmp_path / "a.png", tmp_path / "b.bmp").stderr
         assert not run(tmp_path / "b.bmp", tmp_path / "c.bmp").stderr
 
+    def test_exif_that_is_too_long_for_jpeg_is_told(self, tmp_path, pair):
+        exif = Image.Exif()
+        exif[0x927C] = bytes(66_000)  # a maker's note
+        Image.fromarray(pair[0]).save(tmp_path / "a.png", exif=exif)
+        said = "JPEG holds no EXIF of more than 65,527 bytes; it was left out."
+        assert said in run(tmp_path / "a.png", tmp_path / "b.jpg").stderr
+        assert not Image.open(tmp_path / "b.jpg").getexif()
+        assert not run(tmp_path / "a.png", tmp_path / "c.png").stderr
+
 
 class TestFolder:
     def test_it_is_mirrored(self, tmp_path, photographs):
