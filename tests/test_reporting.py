@@ -451,10 +451,17 @@ def test_notebook_gets_what_it_declares_wherever_it_is_called_from(place, tmp_pa
     assert Path.cwd() == tmp_path
 
 
+def test_run_folder_that_cannot_be_made_is_named(place):
+    place.add("01_look")
+    place.reports.write_text("a file where a folder should be")
+    message = place.refused()
+    assert str(place.run) in message and "the same command goes on" in message
+
+
 def test_second_call_on_one_run_is_refused(place):
     place.add("01_look", WAIT)
     process = place.start(until="started")
-    assert "Another call is writing the run 'trial'" in place.refused()
+    assert f"Another process is at work in {place.run}" in place.refused()
     (place.run / "go").touch()
     assert process.wait(60) == 0
     assert place.ran() == ["01_look"]

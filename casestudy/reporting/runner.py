@@ -9,14 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import filelock
-
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import refuse_unusable
 from casestudy.parameters import Parameters, check_parameters
 from casestudy.patches import read_table
-from casestudy.paths import absolute, project_root, reports_root, run_name
+from casestudy.paths import absolute, only_writer, project_root, reports_root, run_name
 from casestudy.provenance import hash_text
 from casestudy.reporting.batch import MODELS, SCRATCH, Batch
 from casestudy.reporting.index import earlier_cards, write_index
@@ -63,11 +61,11 @@ def report(
     ------
     CaseStudyError
         If an argument or the dataset is wrong (then no kernel has started), if another call is
-        writing into the run folder, or if a notebook failed.
+        writing into the run folder or it cannot be written, or if a notebook failed.
     """
     dataset = absolute(dataset)
     folder = (reports or reports_root()).resolve() / run_name(dataset, run)
-    with _disk_errors_named(folder), _locked(folder), _ended_by_sigterm():
+    with only_writer(folder, "Put this right"), _ended_by_sigterm():
         _refuse_results_of_another(folder, dataset)
         _remove_leftovers(folder)
         try:
@@ -93,36 +91,6 @@ def report(
         raise CaseStudyError(batch.summary())
     print(index)
     return index
-
-
-@contextmanager
-def _disk_errors_named(folder: Path) -> Iterator[None]:
-    """Turn a full disk, a missing right and the like into the error that users see."""
-    try:
-        yield
-    except OSError as error:
-        raise CaseStudyError(
-            f"{error.filename or folder}: {error.strerror or error}. Finished notebooks are kept; "
-            "put this right and the same command goes on from there."
-        ) from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the run folder; the system frees it even if this process is killed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(folder / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        raise CaseStudyError(
-            f"Another call is writing the run {folder.name!r} ({folder}). "
-            "Wait until it ends, or choose another name with --run."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager
