@@ -357,16 +357,19 @@ def denoise(
 
     from tqdm import tqdm
 
-    from casestudy.denoise_files import denoise_file, denoise_folder
+    from casestudy.denoise_files import Denoise, denoise_file, denoise_folder
     from casestudy.denoisers import photo_denoiser
     from casestudy.inference import check_tiles
 
     check_tiles(tile)
-    load = partial(photo_denoiser, model, runtime, tile)
+    progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)
+
+    def load() -> Denoise:
+        return partial(photo_denoiser(model, runtime, tile), progress=progress)
+
     if not source.is_dir():
         target = target / source.name if target.is_dir() else target
-        progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)
-        photo = denoise_file(lambda: partial(load(), progress=progress), source, target, overwrite)
+        photo = denoise_file(load, source, target, overwrite)
         for sentence in photo.conversions:
             typer.echo(f"{source}: {sentence}", err=True)
         typer.echo(target)
