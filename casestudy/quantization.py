@@ -129,16 +129,20 @@ def write(
     return file
 
 
-def write_as_the_article(model: keras.Model, patch_size: int | None, folder: Path) -> Path:
-    """Write what TensorFlow's converter makes of a network by its usual settings for small files.
+def write_by_converter(
+    model: keras.Model, patch_size: int | None, folder: Path, in_8_bits: bool = False
+) -> Path:
+    """Write what TensorFlow's converter makes of a network by its own settings.
 
-    Weights in 8 bits; for patches of one size, or of any size for None. See `convert` for what
-    else can be done.
+    For patches of one size, or of any size for None; in floats, or with weights in 8 bits by its
+    setting for small files. See `convert` for what else can be done.
     """
     patch = keras.Input(batch_shape=(1, patch_size, patch_size, 3), name="noisy")
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(patch, model(patch)))
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    file = folder / f"{model.name}-article-{patch_size or 'any'}.tflite"
+    if in_8_bits:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    kind = "8-bit-weights" if in_8_bits else "floats"
+    file = folder / f"{model.name}-converter-{kind}-{patch_size or 'any'}.tflite"
     with written_whole(file) as temporary:
         temporary.write_bytes(_written(converter))
     return file
