@@ -9,7 +9,7 @@ import pandas as pd
 from casestudy.cutting import corners
 from casestudy.datasets import Pair, load_pairs
 from casestudy.errors import CaseStudyError
-from casestudy.metrics import psnr
+from casestudy.metrics import Denoiser, denoise_patches, psnr
 from casestudy.parameters import check_parameters
 from casestudy.patches import Patches, cut_patches, split_pairs
 from casestudy.paths import reports_root, run_name, written_whole
@@ -53,7 +53,7 @@ class Experiment:
     def save_result(
         self,
         scores: pd.DataFrame,
-        denoised: np.ndarray,
+        denoiser: Denoiser,
         parameters: int = 0,
         file: Path | None = None,
     ) -> None:
@@ -63,8 +63,8 @@ class Experiment:
         ----------
         scores : DataFrame
             From `casestudy.metrics.score`, on this experiment's test patches.
-        denoised : ndarray, shape (N, size, size, 3), uint8
-            The test patches, denoised; those shown as examples are kept.
+        denoiser : Denoiser
+            What was scored; its results are kept of the patches that are shown as examples.
         parameters : int
             Weights of the network; 0 for methods that have none.
         file : Path or None
@@ -74,7 +74,7 @@ class Experiment:
         size_mb = file.stat().st_size / 1e6 if file else 0.0
         name = file_name(method)
         with written_whole(self.folder / "scores" / f"{name}.npy") as temporary:
-            np.save(temporary, denoised[self.example_positions()])
+            np.save(temporary, denoise_patches(denoiser, self.test, self.example_positions()))
         with written_whole(self.folder / "scores" / f"{name}.csv") as temporary:
             scores.assign(parameters=parameters, size_mb=size_mb).to_csv(temporary, index=False)
 

@@ -1,7 +1,7 @@
 """How close a denoised image is to the clean one: PSNR, SSIM, and one path for all methods."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -75,9 +75,7 @@ def ssim_volume(clean: np.ndarray, denoised: np.ndarray) -> float:
     return float(np.mean(luminance * (2 * covariance + c2) / (variances + c2)))
 
 
-def score(
-    method: str, denoiser: Denoiser, patches: Patches, batch_size: int = 8
-) -> tuple[pd.DataFrame, np.ndarray]:
+def score(method: str, denoiser: Denoiser, patches: Patches, batch_size: int = 8) -> pd.DataFrame:
     """Denoise every patch and compare it with the clean one.
 
     Results are clipped to [0, 1] and stay float: rounding to 8 bits would cost about 0.05 dB
@@ -98,15 +96,12 @@ def score(
     DataFrame
         One row per patch: dataset, image, scene, camera, iso, patch, method, psnr_db, ssim,
         seconds (of the denoiser alone, its batch's time divided by the batch) and megapixels.
-    ndarray, shape (N, H, W, 3), uint8
-        The denoised patches, rounded, to look at.
 
     Raises
     ------
     CaseStudyError
         If a result is not finite.
     """
-    denoised = np.empty((len(patches), patches.size, patches.size, 3), np.uint8)
     measured = pd.DataFrame(index=range(len(patches)), columns=["psnr_db", "ssim", "seconds"])
     batch_size = min(batch_size, len(patches))
     denoiser(patches.noisy(np.arange(batch_size)))
@@ -123,9 +118,16 @@ def score(
                 f"{method}: a result holds values that are no numbers. Check the weights."
             )
         result = np.clip(result, 0.0, 1.0)
-        denoised[chosen] = np.round(result * 255)
         for position, c, d in zip(chosen, clean, result, strict=True):
             measured.loc[position] = psnr(c, d), ssim(c, d), seconds
     scores = pd.concat([patches.table, measured.astype(float)], axis=1)
     scores.insert(0, "method", method)
-    return scores.assign(megapixels=patches.size**2 / 1e6), denoised
+    return scores.assign(megapixels=patches.size**2 / 1e6)
+
+
+def denoise_patches(
+    denoiser: Denoiser, patches: Patches, positions: Sequence[int] | np.ndarray
+) -> np.ndarray:
+    """Return some patches denoised, rounded to uint8, to look at."""
+    denoised = np.asarray(denoiser(patches.noisy(positions)))
+    return np.round(np.clip(denoised, 0, 1) * 255).astype(np.uint8)

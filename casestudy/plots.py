@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
+from casestudy.metrics import Denoiser, denoise_patches
 from casestudy.patches import Patches
 
 NOISY, CLEAN = "#c1543c", "#2f6f8f"  # the colours of noisy and clean in every plot
@@ -109,7 +110,7 @@ def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
 
 
 def result_rows(
-    method: str, patches: Patches, denoised: np.ndarray, picked: Mapping[str, int]
+    method: str, patches: Patches, denoiser: Denoiser, picked: Mapping[str, int]
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return what `show_images` needs to show what a method made of some patches.
 
@@ -117,8 +118,8 @@ def result_rows(
     ----------
     method : str
     patches : Patches
-    denoised : ndarray, shape (N, size, size, 3), uint8
-        All of them, denoised.
+    denoiser : Denoiser
+        The method.
     picked : mapping of row label to position
         As from `casestudy.comparison.by_gain`.
 
@@ -128,17 +129,18 @@ def result_rows(
         Noisy, denoised, clean, and what is still wrong (result minus clean, times four).
     """
     positions = list(picked.values())
+    denoised = denoise_patches(denoiser, patches, positions)
     noisy, clean = (
         np.round(read(positions) * 255).astype(np.uint8) for read in (patches.noisy, patches.clean)
     )
     return {
         label: {
             "noisy": noisy[row],
-            method: denoised[position],
+            method: denoised[row],
             "clean": clean[row],
-            "error x 4": difference(denoised[position], clean[row]),
+            "error x 4": difference(denoised[row], clean[row]),
         }
-        for row, (label, position) in enumerate(picked.items())
+        for row, label in enumerate(picked)
     }
 
 

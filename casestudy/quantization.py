@@ -166,7 +166,7 @@ def write_variants(
 
 def measure_variants(
     model: keras.Model, files: Mapping[str, Path | None], patches: Patches
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+) -> pd.DataFrame:
     """Denoise patches by all variants of a released network, one patch at a time, in turns.
 
     Parameters
@@ -179,19 +179,17 @@ def measure_variants(
 
     Returns
     -------
-    table : DataFrame
+    DataFrame
         By variant: size_mb, psnr_db (of patches that no variant gives back exactly, as where all
         is clipped to white), lost_db (beside the first variant), ssim,
         seconds_per_megapixel (median over patches and rounds), times_as_fast (as the first
         variant) and peak_mb, the memory of a process that denoises one tile.
-    denoised : dict of str to ndarray
-        See `casestudy.metrics.score`.
     """
     variants = {
         name: (litert_denoiser(file, model.name) if file else network_denoiser(model), 1)
         for name, file in files.items()
     }
-    scores, denoised = score_in_turns(variants, patches)
+    scores = score_in_turns(variants, patches)
     # Two at a time: a process does little but load libraries, on one core.
     with ThreadPoolExecutor(2) as pool:
         peaks = pool.map(lambda file: peak_memory_mb(model.name, file, TILE), files.values())
@@ -208,12 +206,12 @@ def measure_variants(
     table.insert(2, "lost_db", first["psnr_db"] - table["psnr_db"])
     speed = first["seconds_per_megapixel"] / table["seconds_per_megapixel"]
     table.insert(5, "times_as_fast", speed)
-    return table.rename_axis("variant"), denoised
+    return table.rename_axis("variant")
 
 
 def score_in_turns(
     variants: Mapping[str, tuple[Denoiser, int]], patches: Patches
-) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:
+) -> dict[str, pd.DataFrame]:
     """Score one variant after the other, in several rounds.
 
     What slows a machine down for a minute then slows them all, and their ratios stay.
@@ -226,18 +224,14 @@ def score_in_turns(
 
     Returns
     -------
-    scores : dict of str to DataFrame
+    dict of str to DataFrame
         See `casestudy.metrics.score`; a row per patch and round.
-    denoised : dict of str to ndarray
     """
-    scores, denoised = {name: [] for name in variants}, {}
+    scores = {name: [] for name in variants}
     for _ in range(ROUNDS):
         for name, (denoiser, batch_size) in variants.items():
-            table, denoised[name] = score(name, denoiser, patches, batch_size)
-            scores[name].append(table)
-    return {
-        name: pd.concat(tables, ignore_index=True) for name, tables in scores.items()
-    }, denoised
+            scores[name].append(score(name, denoiser, patches, batch_size))
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in scores.items()}
 
 
 def _mean_psnr_db(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
@@ -281,7 +275,7 @@ def sensitivity(
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "network.tflite"
             file.write_bytes(content)
-            return score(model.name, litert_denoiser(file, model.name), patches, 1)[0]
+            return score(model.name, litert_denoiser(file, model.name), patches, 1)
 
     in_floats, blocks = _in_floats(model), _blocks(model)
     measured, scores = _calibrate(in_floats, calibration), {"floats": scored(in_floats)}
@@ -320,7 +314,7 @@ def write_file(
         temporary.write_bytes(content)
     test = sample.test.spread(CARD_PATCHES)
     psnr_db = {
-        name: score(name, denoiser, test)[0]["psnr_db"].mean()
+        name: score(name, denoiser, test)["psnr_db"].mean()
         for name, denoiser in {
             "whole": network_denoiser(model),
             "quantized": litert_denoiser(file, model.name),

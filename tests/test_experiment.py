@@ -28,7 +28,7 @@ def experiment(pair_folder, tmp_path):
 
 
 def save(experiment, method, denoiser, **facts):
-    experiment.save_result(*score(method, denoiser, experiment.test), **facts)
+    experiment.save_result(score(method, denoiser, experiment.test), denoiser, **facts)
 
 
 def halfway(experiment):
@@ -87,16 +87,20 @@ def test_a_method_joins_the_comparison_by_writing_its_scores(experiment):
 
 def test_patches_of_infinite_psnr_are_left_out_for_every_method(experiment, capsys):
     """One without noise, and one that a method gives back exactly."""
-    scores, denoised = score("noisy", lambda batch: batch, experiment.test)
+
+    def denoiser(batch):
+        return batch
+
+    scores = score("noisy", denoiser, experiment.test)
     better = scores.assign(method="better", psnr_db=scores["psnr_db"] + 3)
     scores.loc[0, "psnr_db"] = better.loc[[0, 1], "psnr_db"] = np.inf
-    experiment.save_result(scores, denoised)
-    experiment.save_result(better, denoised)
+    experiment.save_result(scores, denoiser)
+    experiment.save_result(better, denoiser)
     found = load_scores(experiment.folder)
     assert len(found) == 2 * (len(scores) - 2)
     assert "2 patches without an error" in capsys.readouterr().out
     assert summarize(found)["gain_db"].tolist() == pytest.approx([3, 0])
-    experiment.save_result(better.assign(psnr_db=np.inf), denoised)
+    experiment.save_result(better.assign(psnr_db=np.inf), denoiser)
     with pytest.raises(CaseStudyError, match="nothing to compare"):
         load_scores(experiment.folder)
 

@@ -9,7 +9,7 @@ from skimage.metrics import structural_similarity
 
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
-from casestudy.metrics import psnr, score, ssim, ssim_volume
+from casestudy.metrics import denoise_patches, psnr, score, ssim, ssim_volume
 from casestudy.patches import cut_patches
 
 
@@ -83,15 +83,19 @@ def patches(pair_folder):
 
 
 def test_score_has_a_row_per_patch(patches):
-    scores, denoised = score("noisy", lambda batch: batch, patches, batch_size=3)
-    assert len(scores) == len(patches) == len(denoised)
+    scores = score("noisy", lambda batch: batch, patches, batch_size=3)
+    assert len(scores) == len(patches)
     named = {"dataset", "image", "scene", "patch", "method", "psnr_db", "ssim", "seconds"}
     assert named <= set(scores.columns)
-    np.testing.assert_array_equal(
-        denoised, np.round(patches.noisy(np.arange(len(patches))) * 255).astype(np.uint8)
-    )
     expected = [psnr(patches.clean([i])[0], patches.noisy([i])[0]) for i in range(len(patches))]
     np.testing.assert_allclose(scores["psnr_db"], expected)
+
+
+def test_patches_to_look_at_are_clipped_and_rounded(patches):
+    denoised = denoise_patches(lambda batch: 2 * batch, patches, [3, 1])
+    assert denoised.dtype == np.uint8
+    levels = np.round(patches.noisy([3, 1]) * 255)
+    np.testing.assert_array_equal(denoised, np.minimum(2 * levels, 255))
 
 
 def test_seconds_are_those_of_the_call_shared_by_its_batch(patches):
@@ -103,14 +107,14 @@ def test_seconds_are_those_of_the_call_shared_by_its_batch(patches):
         ends.append(time.perf_counter())
         return batch
 
-    scores, _ = score("slow", slow, patches, batch_size=10)
+    scores = score("slow", slow, patches, batch_size=10)
     assert len(ends) == 1 + 2
     assert 0.1 < scores["seconds"].sum() < time.perf_counter() - ends[0]
 
 
 def test_score_clips_what_leaves_the_range(patches):
-    clean, _ = score("bright", lambda batch: np.full_like(batch, 7.0), patches)
-    white, _ = score("white", lambda batch: np.ones_like(batch), patches)
+    clean = score("bright", lambda batch: np.full_like(batch, 7.0), patches)
+    white = score("white", lambda batch: np.ones_like(batch), patches)
     pd.testing.assert_series_equal(clean["psnr_db"], white["psnr_db"])
 
 

@@ -32,8 +32,8 @@ def test_eight_bits_cost_a_released_network_little(network, at_most_db):
     test = open_experiment("sample", patch_size=128).test.spread(8)
     file = openvino_file(network)
     assert openvino_file(network) == file  # the second time it is there
-    whole, _ = score(network, network_denoiser(models.load(network)), test)
-    eight_bits, _ = score(network, openvino_denoiser(file, network), test)
+    whole = score(network, network_denoiser(models.load(network)), test)
+    eight_bits = score(network, openvino_denoiser(file, network), test)
     assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - at_most_db
     assert file.with_suffix(".bin").stat().st_size < 0.3 * 4 * models.load(network).count_params()
 

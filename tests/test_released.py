@@ -39,9 +39,9 @@ class TestEveryNetwork:
     def test_loads_and_removes_noise_it_has_not_seen(self, network):
         """On the strongest noise of photographs, cameras and ISO that it was not trained on."""
         test = open_experiment("sample", patch_size=128).test
-        noisy, _ = score("noisy", lambda batch: batch, test)
+        noisy = score("noisy", lambda batch: batch, test)
         strongest = np.argsort(noisy["psnr_db"].to_numpy())[:8]
-        denoised, _ = score(network, network_denoiser(models.load(network)), test.take(strongest))
+        denoised = score(network, network_denoiser(models.load(network)), test.take(strongest))
         gain = denoised["psnr_db"].mean() - noisy["psnr_db"].iloc[strongest].mean()
         assert gain > LEAST_GAIN[network]
 
