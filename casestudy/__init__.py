@@ -5,5 +5,7 @@ from importlib.metadata import version
 
 # TensorFlow's start-up notices would stand in every report; errors still show.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Not what a user's ~/.keras/keras.json says: files, messages and manifests name this one.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 __version__ = version("casestudy")

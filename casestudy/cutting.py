@@ -10,11 +10,14 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -162,7 +165,8 @@ def _all_done(tasks: list[tuple], workers: int) -> Iterator[str]:
         return
     spawn = multiprocessing.get_context("spawn")  # a fork of TensorFlow's threads may hang
     with ProcessPoolExecutor(workers, spawn, _start_worker) as pool:
-        futures = [pool.submit(_cut_pair, *task) for task in tasks]
+        with _no_script():
+            futures = [pool.submit(_cut_pair, *task) for task in tasks]
         try:
             for future in futures:
                 yield future.result()
@@ -173,6 +177,20 @@ def _all_done(tasks: list[tuple], workers: int) -> Iterator[str]:
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_script() -> Iterator[None]:
+    """Keep processes that start from importing the script that asks for them.
+
+    Without `if __name__ == "__main__":` it would ask again in each of them, and wait forever.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _start_worker() -> None:

@@ -12,7 +12,7 @@ from casestudy.errors import CaseStudyError
 from casestudy.metrics import Denoiser, denoise_patches, psnr
 from casestudy.parameters import check_parameters
 from casestudy.patches import Patches, cut_patches, split_pairs
-from casestudy.paths import reports_root, run_name, written_whole
+from casestudy.paths import absolute, reports_root, run_name, written_whole
 
 SPLITS = {"native": "scene", "article": "image"}  # protocol: what is drawn to test on
 EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are shown
@@ -153,6 +153,7 @@ def open_experiment(
             **others,
         }
     )
+    dataset = absolute(dataset)  # what is written down holds for any working directory
     split_by = split_by or SPLITS[protocol]
     pairs = _choose_pairs(dataset, split_by, max_pairs)
     patches = cut_patches(dataset, pairs, patch_size, protocol)

@@ -67,7 +67,7 @@ def library_versions() -> dict[str, str]:
             versions[library] = version(library)
         except PackageNotFoundError:
             versions[library] = "not installed"
-    return versions | {"keras backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
+    return versions | {"keras backend": os.environ["KERAS_BACKEND"]}
 
 
 def commit() -> str | None:

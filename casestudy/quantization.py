@@ -307,7 +307,7 @@ def write_file(
     CaseStudyError
         As `convert`.
     """
-    sample = open_experiment("sample")
+    sample = open_experiment("sample", str(file.parent))  # runs need a clone, this does not
     calibration = calibration_images(sample.train) if kind == "int8" else []
     content = convert(model, kind, calibration, floats)
     with written_whole(file) as temporary:

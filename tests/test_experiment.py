@@ -50,6 +50,12 @@ def test_no_scene_is_in_two_parts(experiment):
     assert not (scenes[0] & scenes[1] or scenes[0] & scenes[2] or scenes[1] & scenes[2])
 
 
+def test_a_folder_is_written_down_for_any_working_directory(pair_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(pair_folder.parent)
+    opened = open_experiment(f"folder:{pair_folder.name}", str(tmp_path / "run"), patch_size=32)
+    assert set(opened.test.table["dataset"]) == {f"folder:{pair_folder.resolve()}"}
+
+
 def test_limits_are_kept(pair_folder, tmp_path):
     small = open_experiment(
         f"folder:{pair_folder}",

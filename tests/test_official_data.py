@@ -606,6 +606,17 @@ def test_a_cut_download_goes_on(data, server, knows_ranges):
     assert len(load_pairs("sidd")) == SIDD_PAIRS and not part.exists()
 
 
+def test_a_cut_archive_from_elsewhere_can_be_completed(data, server):
+    archive = data / "sidd" / "SIDD_Medium_Srgb.zip"
+    archive.parent.mkdir()
+    archive.write_bytes(server.content[:5000])
+    with pytest.raises(CaseStudyError, match=r"5,000 bytes.*Rename it to .*\.part, and the same"):
+        fetch_sidd(server.url)
+    archive.rename(archive.with_name(f"{archive.name}.part"))
+    fetch_sidd(server.url)
+    assert server.ranges == ["bytes=5000-"]
+
+
 def test_a_connection_that_is_cut_again_and_again_gets_there(data, server):
     server.cut_after = len(server.content) // 3
     fetch_sidd(server.url)

@@ -300,6 +300,23 @@ def test_a_process_that_is_killed_is_told_and_leaves_nothing(tmp_path, monkeypat
     assert {path.suffix for path in (tmp_path / "patches").iterdir()} == {".lock"}
 
 
+def test_a_script_needs_no_main_guard(pair_folder, tmp_path):
+    name = f"folder:{pair_folder}"
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"""
+from casestudy.datasets import load_pairs
+from casestudy.patches import cut_patches
+print(len(cut_patches({name!r}, load_pairs({name!r}), size=32, workers=2)))
+"""
+    )
+    environment = os.environ | {"CASESTUDY_CACHE": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert int(run.stdout) == len(cut_patches(name, load_pairs(name), size=32)), run.stderr
+
+
 def test_processes_end_with_the_one_that_started_them(tmp_path):
     program = f"""
 import sys

@@ -416,16 +416,40 @@ def test_deleted_weights_are_trained_anew_even_if_they_were_loaded_last(place):
 
 
 def test_files_of_a_training_at_work_there_are_not_a_notebooks(place):
-    """An epoch of it ends while each notebook runs."""
-    epoch = "Path(run_folder, 'models', 'net.history.csv').write_text(STEM)"
+    """An epoch of it ends while each notebook runs; events of TensorBoard lie deeper."""
+    models = place.run / "models"
+    epoch = f"""
+for name in ("net.history.csv", "net.tensorboard/events"):
+    Path({str(models)!r}, name).write_text(STEM)
+"""
     place.add("01_look", epoch)
     place.add("02_base", epoch)
-    (place.run / "models").mkdir(parents=True)
-    with FileLock(place.run / "models" / ".net.lock"):
+    (models / "net.tensorboard").mkdir(parents=True)
+    with FileLock(models / ".net.lock"):
         place.report()
-    (place.run / "models" / "net.history.csv").write_text("finished")
+    (models / "net.history.csv").write_text("finished")
+    (models / "net.tensorboard" / "events").unlink()
     place.report()
     assert place.ran() == ["01_look", "02_base"]
+
+
+def test_other_runs_that_are_compared_with_are_looked_at_again(place, monkeypatch):
+    monkeypatch.setattr("casestudy.comparison.reports_root", lambda: place.reports)
+    place.add("01_look")
+    notebook = nbformat.read(place.notebooks / "01_look.ipynb", 4)
+    notebook.cells[1].source += 'beside = ""  # other runs\n'
+    nbformat.write(notebook, place.notebooks / "01_look.ipynb")
+    options = {"parameters": {"beside": "other"}}
+    assert "No scores in" in place.refused(**options) and not place.ran()
+
+    scores = place.reports / "other" / "scores" / "noisy.csv"
+    scores.parent.mkdir(parents=True)
+    row = "noisy,d,a,s,,,0,{},0.5,0.1,0.1,0,0"
+    head = "method,dataset,image,scene,camera,iso,patch,psnr_db,ssim,seconds,megapixels,"
+    for psnr_db in (30, 30, 31):
+        scores.write_text(f"{head}parameters,size_mb\n{row.format(psnr_db)}\n")
+        place.report(**options)
+    assert place.ran() == ["01_look", "01_look"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -74,9 +74,15 @@ def fetch_sidd(server: str = sidd.SERVER) -> Path:
         return there
     folder = data_root() / "sidd"
     archive = folder / sidd.MEDIUM.name
-    if archive.exists():
-        return add("sidd", [archive])
     part = archive.with_name(f"{archive.name}.part")
+    if archive.exists():
+        if (size := archive.stat().st_size) != sidd.MEDIUM.size:
+            raise CaseStudyError(
+                f"{archive} has {size:,} bytes, not {sidd.MEDIUM.size:,} as published: its "
+                f"download was cut off, or it is something else. Rename it to {part.name}, and "
+                "the same command goes on from there; or delete it."
+            )
+        return add("sidd", [archive])
     with only_writer(folder, _REMEDY):
         done = part.stat().st_size if part.exists() else 0
         require_space(folder, 2 * sidd.MEDIUM.size - done)  # for the archive, and unpacked

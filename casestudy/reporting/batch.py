@@ -1,5 +1,6 @@
 """One call's work on a run folder: execute what changed, keep what is good, say what is what."""
 
+import os
 import shutil
 import time
 from contextlib import suppress
@@ -11,6 +12,7 @@ import nbformat
 from filelock import FileLock, Timeout
 
 from casestudy import provenance
+from casestudy.comparison import runs_beside
 from casestudy.paths import written_whole
 from casestudy.reporting.execution import NotebookError, execute
 from casestudy.reporting.index import Card, write_index
@@ -132,7 +134,8 @@ class Batch:
         return networks
 
     def _is_of(self, path: Path, networks: set[str]) -> bool:
-        return path.parent == self.folder / MODELS and path.name.split(".")[0] in networks
+        parts = path.relative_to(self.folder).parts  # events of TensorBoard lie deeper
+        return len(parts) > 1 and parts[0] == MODELS and parts[1].split(".")[0] in networks
 
     def _trained_earlier(self, notebook: Notebook) -> set[Path]:
         """Return what a notebook trained in an earlier execution; it loads that in the next."""
@@ -202,6 +205,7 @@ class Batch:
             "libraries": self.versions,
             "dataset": self.data_hash,
             "trained before": self._trained_before(parameters),
+            "other runs": self._other_runs(parameters),
             "needed results": {need: m and m.identity() for need, m in needed.items()},
         }
 
@@ -211,6 +215,15 @@ class Batch:
             return {}
         manifests = sorted((self.folder / MODELS).glob("*.json"))
         return {manifest.name: provenance.hash_file(manifest) for manifest in manifests}
+
+    def _other_runs(self, parameters: dict[str, object]) -> dict[str, str]:
+        """Return hashes of what a notebook reads of the runs that it is told to compare with."""
+        others = set(runs_beside(self.folder, parameters.get("beside", "")).values())
+        return {
+            f"{folder.name}/{path.name}": provenance.hash_file(path)
+            for folder in sorted(others - {self.folder})
+            for path in [*folder.glob("scores/*.csv"), *folder.glob("models/*.json")]
+        }
 
     def _record(self, notebook: Notebook) -> dict[str, object]:
         given = {name: repr(value) for name, value in self._parameters(notebook).items()}
@@ -229,14 +242,16 @@ class Batch:
         own = {"index.html"}
         for stem in self.notebooks:
             own |= {f"{stem}{suffix}" for suffix in _OWN_SUFFIXES} | {f"figures/{stem}.webp"}
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        names = {path: path.relative_to(self.folder) for path in files}
-        return {
-            path: (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-            for path, name in names.items()
-            if name.as_posix() not in own and not any(part.startswith(".") for part in name.parts)
-            for stat in [path.stat()]
-        }
+        results = {}
+        for folder, subfolders, names in os.walk(self.folder):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+            for path in (Path(folder, name) for name in names if not name.startswith(".")):
+                if path.relative_to(self.folder).as_posix() in own:
+                    continue
+                with suppress(FileNotFoundError):  # renamed by a training meanwhile
+                    stat = path.stat()
+                    results[path] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return results
 
     def _markers(self) -> dict[str, Marker]:
         markers = {stem: read_marker(self.folder, stem) for stem in self.notebooks}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from casestudy.comparison import load_scores, runs_beside
 from casestudy.datasets import load_pairs
 from casestudy.errors import CaseStudyError
 from casestudy.experiment import refuse_unusable
@@ -76,6 +77,8 @@ def report(
             planned = [found[stem] for stem in plan]
             _refuse_undeclared(values, planned)
             _refuse_combinations(values, planned)
+            for other in set(runs_beside(folder, values.get("beside", "")).values()) - {folder}:
+                load_scores(other)
             if any("patch_size" in notebook.parameters for notebook in planned):
                 refuse_unusable(dataset, **values)
             data_hash = hash_text(dataset, *(pair.fingerprint() for pair in load_pairs(dataset)))
