@@ -1,5 +1,6 @@
 """The page of the web app; `casestudy app` serves it, `casestudy.service` does the work."""
 
+import re
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -327,7 +328,7 @@ def cards() -> dict[str, str]:
     texts = {}
     for network, title in released.TITLES.items():
         text = released.released_file(network, ".md").read_text().split("---\n", 2)[2]
-        texts[title] = text.replace("\n# ", "\n### ").replace("\n## ", "\n#### ")
+        texts[title] = re.sub(r"^#", "###", text, flags=re.MULTILINE)
     return texts
 
 

@@ -60,9 +60,9 @@ def noise_by_intensity(pairs: Sequence[Pair], bins: int = 24) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per camera, ISO, channel and range that at least 5,000 values fall into:
-        camera, iso, channel, intensity (centre of the range, levels of 255) and sigma (standard
-        deviation of noisy minus clean, levels of 255).
+        One row per camera, ISO, channel and range that at least 5,000 values fall into, or of
+        few pixels its share of all: camera, iso, channel, intensity (centre of the range, levels
+        of 255) and sigma (standard deviation of noisy minus clean, levels of 255).
     """
     moments: dict[tuple, np.ndarray] = {}
     for pair in tqdm(pairs, desc="noise by intensity", unit="pair", leave=False):
@@ -76,7 +76,7 @@ def noise_by_intensity(pairs: Sequence[Pair], bins: int = 24) -> pd.DataFrame:
             moments[key] = moments.get(key, 0) + np.array(sums)
     rows = []
     for (camera, iso, channel), (count, first, second) in moments.items():
-        for place in np.flatnonzero(count >= 5000):
+        for place in np.flatnonzero(count >= min(5000, count.sum() / bins)):
             mean = first[place] / count[place]
             sigma = np.sqrt(max(second[place] / count[place] - mean**2, 0))
             rows.append((camera, iso, channel, (place + 0.5) * 256 / bins, sigma))

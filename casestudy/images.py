@@ -46,6 +46,9 @@ _LONGEST_JPEG_EXIF = 65_535 - 2 - 6
 
 _MAX_DPI = 65_535  # in a JPEG
 
+# Where PNGs held EXIF before there was a chunk for it (2017), as programs still write it.
+_EXIF_AS_TEXT = "Raw profile type exif"
+
 # Where a PNG's first chunk ends: signature 8, length 4, type 4, content 13, checksum 4.
 _AFTER_IHDR = 33
 
@@ -274,6 +277,9 @@ def as_writable(path: Path, photo: Photo) -> Photo:
     if format == "BMP" and (photo.exif or photo.profile):
         lost = "BMP holds no EXIF and no colour profile; they were left out."
         return replace(photo, exif=b"", profile=b"", conversions=(*photo.conversions, lost))
+    if format == "WEBP" and photo.profile and photo.pixels.shape[2] < 3:
+        lost = "WebP holds no grey pixels, so their colour profile was left out."
+        return replace(photo, profile=b"", conversions=(*photo.conversions, lost))
     if format == "JPEG" and len(photo.exif) > _LONGEST_JPEG_EXIF:
         lost = f"JPEG holds no EXIF of more than {_LONGEST_JPEG_EXIF:,} bytes; it was left out."
         return replace(photo, exif=b"", conversions=(*photo.conversions, lost))
@@ -461,7 +467,10 @@ def _dpi(image: Image.Image) -> tuple[float, ...]:
 
 def _exif_of_others(image: Image.Image, turned: bool) -> bytes:
     """Return EXIF as it is in the file, but for orientation, sides and thumbnail."""
-    block = bytearray(image.info.get("exif", b"").removeprefix(b"Exif\0\0"))
+    found = image.info.get("exif", b"")
+    if not found and (text := image.info.get(_EXIF_AS_TEXT)):
+        found = bytes.fromhex("".join(text.split("\n")[3:]))  # after its name and length
+    block = bytearray(found.removeprefix(b"Exif\0\0"))
     if block:
         order = "<" if block[:2] == b"II" else ">"
         first = struct.unpack_from(f"{order}L", block, 4)[0]
@@ -581,7 +590,9 @@ def _write_tiff(path: Path, photo: Photo) -> None:
     resolution = [main.get(tag, 0) for tag in _RESOLUTION[:2]]
     unit = main.get(Base.ResolutionUnit)
     # Some scanners write 0/0, which is not a number.
-    if not all(value > 0 for value in resolution):
+    if all(value > 0 for value in resolution):
+        resolution = [float(value) for value in resolution]
+    else:
         resolution, unit = (photo.dpi, _INCH) if photo.dpi else (None, None)
     tifffile.imwrite(
         path,

@@ -131,14 +131,22 @@ def network_denoiser(model: "keras.Model") -> Denoiser:
 def padded(predict: Denoiser, multiple: int) -> Denoiser:
     """Return a denoiser of images of any size from one that needs a multiple of some pixels.
 
-    Images are mirrored at the right and bottom, and cut again afterwards.
+    Images are mirrored at the right and bottom, and cut again afterwards. What runtimes raise for
+    want of memory becomes MemoryError.
     """
 
     def denoise(noisy: np.ndarray) -> np.ndarray:
         check_images(noisy)
         height, width = noisy.shape[1:3]
         margins = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
-        return predict(np.pad(noisy, margins, mode="symmetric"))[:, :height, :width]
+        try:
+            denoised = predict(np.pad(noisy, margins, mode="symmetric"))
+        except Exception as error:
+            # LiteRT, OpenVINO and JAX raise RuntimeError, TensorFlow one of its own.
+            if isinstance(error, RuntimeError) or type(error).__name__ == "ResourceExhaustedError":
+                raise MemoryError(str(error)) from error
+            raise
+        return denoised[:, :height, :width]
 
     return denoise
 

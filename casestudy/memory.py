@@ -22,7 +22,7 @@ from casestudy.errors import CaseStudyError
 function, arguments = pickle.load(sys.stdin.buffer)
 try:
     result = function(*arguments), None
-except CaseStudyError as error:
+except (CaseStudyError, OSError) as error:
     result = None, error
 pickle.dump(result, answer)
 """
@@ -65,6 +65,8 @@ def in_new_process(function: Callable, *arguments: object) -> object:
     ------
     CaseStudyError
         If the function raises one, or the process fails or is killed.
+    OSError
+        If the function raises one.
     """
     process = subprocess.run(
         [sys.executable, "-P", "-c", _NEW_PROCESS],  # no modules of the working directory

@@ -73,6 +73,7 @@ def library_versions() -> dict[str, str]:
 def commit() -> str | None:
     """Return the commit of the code, with `-dirty` when files differ from it; None outside git."""
     try:
+        _git("ls-files", "--error-unmatch", "__init__.py")  # no installed copy in another clone
         head = _git("rev-parse", "HEAD")
         return head + ("-dirty" if _git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):

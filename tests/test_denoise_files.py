@@ -138,6 +138,14 @@ class TestFile:
         assert said in run(tmp_path / "a.png", tmp_path / "b.bmp").stderr
         assert not run(tmp_path / "b.bmp", tmp_path / "c.bmp").stderr
 
+    def test_a_profile_of_grey_is_left_out_of_webp(self, tmp_path, pair):
+        """WebP holds colours; an ICC profile tells what it is for in bytes 16 to 20."""
+        profile = bytes(16) + b"GRAY" + bytes(108)
+        Image.fromarray(pair[0]).convert("L").save(tmp_path / "a.png", icc_profile=profile)
+        said = "WebP holds no grey pixels, so their colour profile was left out."
+        assert said in run(tmp_path / "a.png", tmp_path / "b.webp").stderr
+        assert not run(tmp_path / "b.webp", tmp_path / "c.webp").stderr
+
     def test_exif_that_is_too_long_for_jpeg_is_told(self, tmp_path, pair):
         exif = Image.Exif()
         exif[0x927C] = bytes(66_000)  # a maker's note

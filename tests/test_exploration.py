@@ -74,6 +74,17 @@ def test_signal_dependence_is_measured():
     assert set(table["channel"]) == {"red", "green", "blue"}
 
 
+def test_few_pixels_are_measured_too():
+    """1,600 of either brightness."""
+
+    class SmallPair(MadePair):
+        def load(self):
+            return tuple(image[96:160, :50] for image in super().load())
+
+    table = noise_by_intensity([SmallPair("a", "s", sigma_at_64=4, sigma_at_192=12)])
+    assert sorted(table.query("channel == 'red'")["sigma"]) == pytest.approx([4, 12], rel=0.05)
+
+
 def test_white_noise_is_uncorrelated():
     correlation = noise_autocorrelation([MadePair("a", "s")], reach=3)
     assert correlation.shape == (7, 7)

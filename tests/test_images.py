@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import IFDRational
 
 from casestudy.errors import CaseStudyError
@@ -386,6 +387,28 @@ class TestWriting:
         write_photo(tmp_path / "again.png", again)
         with Image.open(tmp_path / "again.png") as image:
             assert image.getexif().get_ifd(0x8769)[ISO] == 800
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_exif_that_a_png_holds_as_text_survives(self, tmp_path, dtype):
+        """As ImageMagick writes it: a name, the length, and lines of hexadecimal digits."""
+        content = camera_exif(orientation=6).tobytes()
+        digits = content.hex()
+        lines = [digits[i : i + 72] for i in range(0, len(digits), 72)]
+        text = PngInfo()
+        text.add_text(
+            "Raw profile type exif", "\n".join(["", "exif", f"{len(content):8}", *lines])
+        )
+        if dtype == np.uint8:
+            Image.fromarray(RGB).save(tmp_path / "a.png", pnginfo=text)
+        else:
+            Image.fromarray(RGB[..., 0].astype(np.uint16)).save(tmp_path / "a.png", pnginfo=text)
+        photo = read_photo(tmp_path / "a.png")
+        assert not photo.conversions
+        write_photo(tmp_path / "b.png", photo)
+        with Image.open(tmp_path / "b.png") as image:
+            assert image.getexif()[MAKE] == "Acme"
+            assert image.getexif().get(ORIENTATION, 1) == 1
+            assert image.size == RGB.shape[:2]
 
     @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
     def test_exif_stays_byte_for_byte_but_for_the_orientation(self, tmp_path, name):

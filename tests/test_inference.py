@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy.ndimage import uniform_filter
 
 from casestudy import models
@@ -23,6 +24,17 @@ def noise(shape, dtype):
 def blur(images):
     """Mean of 17x17 pixels: it looks 8 pixels far, and sees zeros beyond a border."""
     return uniform_filter(images, (1, 17, 17, 1), mode="constant")
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("XNNPack"), tf.errors.ResourceExhaustedError(None, None, "OOM")]
+)
+def test_what_runtimes_raise_for_want_of_memory_is_a_memory_error(error):
+    def predict(noisy):
+        raise error
+
+    with pytest.raises(MemoryError, match=r"XNNPack|OOM"):
+        padded(predict, 8)(np.zeros((1, 16, 16, 3), np.float32))
 
 
 class TestTiles:

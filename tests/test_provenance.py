@@ -1,9 +1,13 @@
 """What results are said to be made from."""
 
+import subprocess
+
 import pytest
 
 import casestudy
-from casestudy.provenance import hash_code, hash_reporting
+from casestudy.provenance import commit, hash_code, hash_reporting
+
+NAMED = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
 
 
 @pytest.fixture
@@ -34,6 +38,17 @@ def test_what_programs_leave_is_no_code(package, within, name):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("left by a program")
     assert (hash_code(), hash_reporting()) == before
+
+
+def test_a_copy_in_the_environment_of_another_project_has_no_commit(package):
+    """Git is asked in the package's folder, and that project ignores its environment."""
+    (package.parents[1] / ".gitignore").write_text(".venv\n")
+    for command in (["init", "-q"], ["add", "."], [*NAMED, "commit", "-q", "-m", "theirs"]):
+        subprocess.run(["git", *command], cwd=package.parents[1], check=True)
+    assert commit() is None
+    for command in (["add", "-f", "."], [*NAMED, "commit", "-q", "-m", "ours"]):
+        subprocess.run(["git", *command], cwd=package, check=True)
+    assert len(commit()) == 40
 
 
 def test_code_that_computes_and_code_that_shows_are_told_apart(package):

@@ -176,6 +176,11 @@ def test_modules_of_the_working_directory_are_not_run(tmp_path, monkeypatch):
     assert in_new_process(len, "four") == 4
 
 
+def test_a_process_of_its_own_tells_what_it_could_not_write(tmp_path):
+    with pytest.raises(FileExistsError, match=str(tmp_path)):
+        in_new_process(os.mkdir, tmp_path)
+
+
 def test_variants_are_measured_beside_keras(tmp_path):
     model, patches = models.load("autoencoder"), open_experiment("sample").test.spread(2)
     files = write_variants(model, tmp_path, [patches.noisy([0])])

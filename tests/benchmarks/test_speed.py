@@ -3,6 +3,7 @@
 `make bench` runs these. Peak memory is that of a process of its own.
 """
 
+import sys
 import timeit
 
 import keras
@@ -43,6 +44,7 @@ print(pixels / 1e6 / (time.perf_counter() - began))
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux to choose a core")
 def test_cutting_polyu(benchmark, tmp_path, needs_polyu_pairs):
     decoding, _ = in_a_process(DECODE, tmp_path / "decode")
     rounds = iter(range(100))
