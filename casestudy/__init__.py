@@ -9,3 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 __version__ = version("casestudy")
+
+
+class CaseStudyError(Exception):
+    """Names what is wrong and what to do; the command line prints it without a traceback."""

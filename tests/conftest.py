@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from casestudy.paths import data_root
+from casestudy.files.folders import data_root
 
 needs_polyu = pytest.mark.skipif(
     not (data_root() / "polyu" / "CroppedImages").is_dir(), reason="PolyU is not downloaded"

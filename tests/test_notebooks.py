@@ -6,9 +6,9 @@ import papermill
 import pytest
 from conftest import needs_polyu
 
-from casestudy.comparison import load_scores
-from casestudy.paths import project_root
-from casestudy.reporting import report
+from casestudy.commands.report import report
+from casestudy.files.folders import project_root
+from casestudy.results.comparison import load_scores
 
 TRAINING = {
     "patch_size": 64,

@@ -4,11 +4,11 @@ from functools import partial
 
 import keras
 
-from casestudy import released
-from casestudy.devices import all_devices
-from casestudy.errors import CaseStudyError
+from casestudy import CaseStudyError
+from casestudy.models import released
 from casestudy.models.autoencoder import build_autoencoder
 from casestudy.models.cbdnet import build_cbdnet
+from casestudy.models.devices import all_devices
 from casestudy.models.pridnet import build_pridnet
 from casestudy.models.ridnet import build_ridnet
 from casestudy.models.weights import load_weights
@@ -60,14 +60,14 @@ def load(name: str) -> keras.Model:
     Parameters
     ----------
     name : str
-        A name in `casestudy.released.NETWORKS`. How it was trained, what it reaches and where
-        it fails stands in its model card, `casestudy/models/released/<name>.md`.
+        A name in `casestudy.models.released.NETWORKS`. How it was trained, what it reaches
+        and where it fails stands in its model card, `casestudy/models/released/<name>.md`.
 
     Returns
     -------
     keras.Model
         From noisy images (N, H, W, 3) in [0, 1] to denoised ones, see `build`;
-        `casestudy.inference.network_denoiser` takes images of any size.
+        `casestudy.denoising.tiles.network_denoiser` takes images of any size.
 
     Raises
     ------

@@ -47,7 +47,7 @@ def with_level_map(cbdnet: keras.Model) -> keras.Model:
     keras.Model
         Outputs a dict: denoised and noise_level_map, both (N, H, W, 3). The map estimates the
         standard deviation of the noise in units of the image; only training with the paper's
-        full loss (`casestudy.losses`) makes it so.
+        full loss (`casestudy.training.losses`) makes it so.
     """
     outputs = {"denoised": cbdnet.output, LEVEL_MAP: cbdnet.get_layer(LEVEL_MAP).output}
     return keras.Model(cbdnet.input, outputs, name=cbdnet.name)

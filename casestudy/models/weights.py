@@ -7,8 +7,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from casestudy.errors import CaseStudyError
-from casestudy.paths import written_whole
+from casestudy import CaseStudyError
+from casestudy.files.writing import written_whole
 
 
 def save_weights(model: keras.Model, path: Path, dtype: type = np.float32) -> None:

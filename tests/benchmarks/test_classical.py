@@ -12,16 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from casestudy import real_noise
-from casestudy.datasets import Pair, load_pairs, origins
-from casestudy.denoisers import NLM_STRENGTH
-from casestudy.errors import CaseStudyError
-from casestudy.evaluation import evaluate, summarize
-from casestudy.inference import network_denoiser
+from casestudy import CaseStudyError
+from casestudy.data.catalogue import Pair, load_pairs
+from casestudy.data.patches import split_pairs
+from casestudy.denoising.methods import NLM_STRENGTH
+from casestudy.denoising.nlm import nlm_opencv, nlm_skimage, noise_level
+from casestudy.denoising.tiles import network_denoiser
+from casestudy.files.writing import written_whole
 from casestudy.models import load
-from casestudy.nlm import nlm_opencv, nlm_skimage, noise_level
-from casestudy.patches import split_pairs
-from casestudy.paths import written_whole
+from casestudy.results import real_noise
+from casestudy.results.whole_images import evaluate, summarize
+from tests.benchmarks import origins
 
 STRENGTHS = {
     "NLM (OpenCV)": (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8),

@@ -58,9 +58,9 @@ def make_tree(tmp_path, monkeypatch):
 PREPARE = """
 import os, resource, time
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{cores}])
-from casestudy.datasets import load_pairs
-from casestudy.experiment import few
-from casestudy.patches import cut_patches
+from casestudy.data.catalogue import load_pairs
+from casestudy.data.experiment import few
+from casestudy.data.patches import cut_patches
 
 def cpu():
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -78,8 +78,8 @@ BARE = """
 import os, time
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
 import cv2
-from casestudy.datasets import load_pairs
-from casestudy.experiment import few
+from casestudy.data.catalogue import load_pairs
+from casestudy.data.experiment import few
 pairs = few(load_pairs("sidd+renoir"), {count})
 files = [str(file) for pair in pairs for file in (pair.noisy_path, pair.clean_path)]
 os.makedirs(os.environ["CASESTUDY_CACHE"])
@@ -100,7 +100,7 @@ print(pixels / 1e6, time.perf_counter() - began, time.process_time() - began_cpu
 START = """
 import multiprocessing, time
 from concurrent.futures import ProcessPoolExecutor
-from casestudy import cutting
+from casestudy.data import cutting
 began = time.perf_counter()
 with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), cutting._start_worker) as pool:
     for future in [pool.submit(cutting.corners, (256, 256), 256) for _ in range(2)]:
@@ -111,9 +111,9 @@ with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), cutting._start
 TRAIN = """
 import contextlib, sys, tempfile
 from pathlib import Path
-from casestudy.experiment import open_experiment
+from casestudy.data.experiment import open_experiment
 from casestudy.models import build
-from casestudy.training import train
+from casestudy.training.train import train
 opened = open_experiment("sidd+renoir", tempfile.mkdtemp(), protocol="article", max_pairs={count})
 training, validation = opened.train, opened.validation
 if {handful}:

@@ -6,16 +6,15 @@ import time
 import pytest
 from processes import in_a_process
 
-from casestudy import models
-from casestudy.datasets import load_pairs
-from casestudy.errors import CaseStudyError
-from casestudy.evaluation import evaluate
-from casestudy.experiment import open_experiment
-from casestudy.inference import OVERLAP, TILE, network_denoiser
-from casestudy.litert import litert_denoiser, litert_file
-from casestudy.openvino_runtime import openvino_denoiser, openvino_file
-from casestudy.patches import split_pairs
-from casestudy.quantization import KINDS, calibration_images, convert
+from casestudy import CaseStudyError, models
+from casestudy.data.catalogue import load_pairs
+from casestudy.data.experiment import open_experiment
+from casestudy.data.patches import split_pairs
+from casestudy.denoising.convert import KINDS, calibration_images, convert
+from casestudy.denoising.litert import litert_denoiser, litert_file
+from casestudy.denoising.openvino import openvino_denoiser, openvino_file
+from casestudy.denoising.tiles import OVERLAP, TILE, network_denoiser
+from casestudy.results.whole_images import evaluate
 
 NETWORK = "ridnet"
 
@@ -77,8 +76,8 @@ LARGE = f"""
 import time
 from pathlib import Path
 import numpy as np
-from casestudy.inference import TILE, denoise
-from casestudy.litert import litert_denoiser
+from casestudy.denoising.tiles import TILE, denoise
+from casestudy.denoising.litert import litert_denoiser
 denoiser = litert_denoiser(Path(FILE), "{NETWORK}")
 tile = np.random.default_rng(0).random((1, TILE, TILE, 3), np.float32)
 denoiser(tile)

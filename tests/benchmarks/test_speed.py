@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from processes import in_a_process
 
-from casestudy.batches import PatchBatches
-from casestudy.datasets import load_pairs
-from casestudy.metrics import psnr, ssim
+from casestudy.data.batches import PatchBatches
+from casestudy.data.catalogue import load_pairs
+from casestudy.data.patches import cut_patches
+from casestudy.denoising.nlm import NLM
 from casestudy.models import build
-from casestudy.nlm import NLM
-from casestudy.patches import cut_patches
+from casestudy.results.metrics import psnr, ssim
 
 POLYU = "polyu"
 
@@ -24,8 +24,8 @@ POLYU = "polyu"
 CUT = """
 import os, time
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # one core
-from casestudy.datasets import load_pairs
-from casestudy.patches import cut_patches
+from casestudy.data.catalogue import load_pairs
+from casestudy.data.patches import cut_patches
 pairs = load_pairs("polyu")[:COUNT]
 began = time.perf_counter()
 cut_patches("polyu", pairs)
@@ -36,7 +36,7 @@ DECODE = """
 import os, time
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 import cv2
-from casestudy.datasets import load_pairs
+from casestudy.data.catalogue import load_pairs
 files = [str(f) for p in load_pairs("polyu") for f in (p.noisy_path, p.clean_path)]
 began = time.perf_counter()
 pixels = sum(cv2.imread(file).size / 3 for file in files)
@@ -62,7 +62,7 @@ def test_cutting_polyu(benchmark, tmp_path, needs_polyu_pairs):
 
 @pytest.fixture
 def needs_polyu_pairs():
-    from casestudy.errors import CaseStudyError
+    from casestudy import CaseStudyError
 
     try:
         return load_pairs(POLYU)
@@ -161,10 +161,10 @@ def test_feeding_while_training(benchmark, patches, name, size):
 TRAIN = """
 from pathlib import Path
 import tempfile
-from casestudy.datasets import load_pairs
+from casestudy.data.catalogue import load_pairs
 from casestudy.models import build
-from casestudy.patches import cut_patches
-from casestudy.training import train
+from casestudy.data.patches import cut_patches
+from casestudy.training.train import train
 import contextlib, sys
 patches = cut_patches("sample", load_pairs("sample")).spread(40)
 with contextlib.redirect_stdout(sys.stderr):
@@ -194,7 +194,7 @@ REPORT = """
 import resource, sys, tempfile, threading, time
 from pathlib import Path
 import psutil
-from casestudy.reporting import report
+from casestudy.commands.report import report
 
 peak, done = 0, threading.Event()
 

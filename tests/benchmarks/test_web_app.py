@@ -13,7 +13,7 @@ import psutil
 import pytest
 from app_pages import choose, denoise, png, served, sessions, upload, wait_for_photo
 
-from casestudy import service
+from casestudy.commands.web_app import queue
 
 SIDE = 1000  # px, of a square photograph of a megapixel
 SECONDS_TO_FORGET = 150  # Streamlit keeps the session of a closed page for two minutes
@@ -92,7 +92,7 @@ def test_memory_after_50_uploads(benchmark, browser, server):
                 measured[f"after {number + 1} visits"] = resident_mib()
         time.sleep(SECONDS_TO_FORGET)
         visit(51)  # only when the next person leaves, Streamlit forgets the others
-        time.sleep(5 + 2 * service.IDLE_SECONDS)  # it learns of that later than the browser
+        time.sleep(5 + 2 * queue.IDLE_SECONDS)  # it learns of that later than the browser
         measured["after all but the last were forgotten"] = resident_mib()
 
     measured["before"] = resident_mib()

@@ -1,0 +1,326 @@
+"""The `casestudy` command."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from casestudy import CaseStudyError
+from casestudy.commands.data import data_app
+from casestudy.commands.train import train
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="Remove real camera noise from photographs: data and reports of the case study.",
+)
+app.add_typer(data_app, name="data")
+
+
+Method = Annotated[str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")]
+Runtime = Annotated[
+    Literal["keras", "litert", "litert-int8", "openvino-int8"],
+    typer.Option(help="What runs a network, in floats or in 8-bit integers: faster on CPUs."),
+]
+
+
+@app.command()
+def report(
+    dataset: Annotated[
+        str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
+    ] = "sample",
+    run: Annotated[
+        str | None, typer.Option(help="Folder under reports/.  [default: the dataset's name]")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="A notebook, as 03, and what it needs; may be repeated."),
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="May be repeated."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run unchanged notebooks too.")] = False,
+) -> None:
+    """Execute the notebooks and write their HTML reports to reports/RUN/index.html.
+
+    Notebooks that have not changed since their last success are not run again. After a failure
+    or an interruption, the same command goes on from there.
+
+    Example: casestudy report --dataset polyu --run polyu-long -p epochs=50 -p seed=1
+    """
+    from casestudy.commands.report import report
+
+    try:
+        report(dataset, run, only or (), dict(map(_assignment, parameter or [])), force)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on from there.", err=True)
+        raise
+
+
+app.command()(train)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet-half or ridnet.")],
+    dataset: Annotated[
+        str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
+    ] = "polyu",
+    run: Annotated[
+        str | None,
+        typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
+    ] = None,
+    filters: Annotated[int, typer.Option(help="Width it was trained with, in RUN; 0: usual.")] = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="CSV file.  [default: reports/evaluation/MODEL-[RUN-]DATASET.csv]"),
+    ] = None,
+) -> None:
+    """Score a network on whole images: the test part of a dataset, or the pairs of a folder.
+
+    Writes PSNR and SSIM of every image, before and after, and prints means, by camera and ISO
+    where they are known. Images that the network was trained on are left out.
+
+    Example: casestudy evaluate ridnet --dataset folder:~/pairs
+    """
+    from casestudy import models
+    from casestudy.files.folders import absolute, reports_root, run_name
+    from casestudy.files.writing import writable_file, written_whole
+    from casestudy.models import released
+    from casestudy.results import whole_images
+    from casestudy.training.manifest import load_training, read_manifest
+
+    dataset = absolute(dataset)
+    name = "-".join([model, *([run_name("", run)] if run else []), run_name(dataset)])
+    output = writable_file(output or reports_root() / "evaluation" / f"{name}.csv")
+    if run:
+        network = models.build(model, **({"filters": filters} if filters else {}))
+        folder = reports_root() / run_name(dataset, run) / "models"
+        load_training(network, folder)
+        manifest = read_manifest(network, folder)
+    else:
+        network, manifest = models.load(model), released.read_manifest(model)
+    scores = whole_images.evaluate_network(network, manifest, dataset)
+    typer.echo(whole_images.describe(scores))
+    with written_whole(output) as temporary:
+        scores.to_csv(temporary, index=False)
+    typer.echo(output)
+
+
+@app.command()
+def release(
+    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet-half or ridnet.")],
+    run: Annotated[str, typer.Option(help="Where `casestudy train` left it.")] = "released",
+) -> None:
+    """Score a trained network and make it part of the package, with its model card.
+
+    Example: casestudy release ridnet
+    """
+    from casestudy.commands.release import release
+    from casestudy.files.folders import reports_root, run_name
+    from casestudy.models import released
+
+    release(model, reports_root() / run_name("", run) / "models")
+    typer.echo(released.FOLDER / f"{model}.md")
+
+
+@app.command()
+def quantize(
+    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet-half or ridnet.")],
+    to: Annotated[str, typer.Option(help="float32, float16, dynamic-int8 or int8.")] = "int8",
+    run: Annotated[
+        str | None,
+        typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
+    ] = None,
+    filters: Annotated[int, typer.Option(help="Width it was trained with, in RUN; 0: usual.")] = 0,
+    floats: Annotated[
+        list[str] | None,
+        typer.Option(help="One more block that int8 leaves in floats, such as eam1; repeatable."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="[default: reports/litert/MODEL-[RUN-]TO.tflite]"),
+    ] = None,
+) -> None:
+    """Write a network as a LiteRT file, and beside it what it expects and what it costs.
+
+    Example: casestudy quantize ridnet --to int8
+    """
+    from casestudy import models
+    from casestudy.commands.quantize import write_file
+    from casestudy.files.folders import reports_root, run_name
+    from casestudy.files.writing import writable_file
+    from casestudy.training.manifest import load_training
+
+    if run:
+        network = models.build(model, **({"filters": filters} if filters else {}))
+        load_training(network, reports_root() / run_name("", run) / "models")
+    else:
+        network = models.load(model)
+    name = "-".join([model, *([run] if run else []), to])
+    output = writable_file(output or reports_root() / "litert" / f"{name}.tflite")
+    command = " ".join(
+        [
+            f"casestudy quantize {model} --to {to}",
+            *([f"--run {run}"] if run else []),
+            *([f"--filters {filters}"] if filters else []),
+            *(f"--floats {block}" for block in floats or ()),
+        ]
+    )
+    card = write_file(network, to, output, floats or (), command)
+    typer.echo(f"{output}\n{card}")
+
+
+@app.command()
+def denoise(
+    source: Annotated[Path, typer.Argument(help="A photograph, or a folder of them.")],
+    target: Annotated[Path, typer.Argument(help="The file to write, or the folder.")],
+    model: Method = "ridnet",
+    runtime: Runtime = "litert-int8",
+    tile: Annotated[
+        int, typer.Option(help="Pixels that a network works on at once, squared; 0: the image.")
+    ] = 512,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results.")] = False,
+) -> None:
+    """Denoise a photograph, or all photographs in a folder and its sub-folders.
+
+    PNG, JPEG, TIFF, WebP and BMP; bit depth, EXIF and colour profile stay. In a folder, results
+    that are there are skipped, so the same command goes on after an interruption; a photograph
+    that cannot be read is reported, the others are done, and the exit code is 1. Sub-folders
+    that hold results of earlier runs are left out; a hidden file, .casestudy-denoised, tells
+    them, and by what they were made.
+
+    Example: casestudy denoise holiday/ denoised/
+    """
+    from functools import partial
+
+    from tqdm import tqdm
+
+    from casestudy.denoising.methods import photo_denoiser
+    from casestudy.denoising.photographs import Denoise, denoise_file, denoise_folder
+    from casestudy.denoising.tiles import check_tiles
+
+    check_tiles(tile)
+    progress = partial(tqdm, desc="denoising", unit="tile", leave=False, disable=None)
+
+    def load() -> Denoise:
+        return partial(photo_denoiser(model, runtime, tile), progress=progress)
+
+    if not source.is_dir():
+        target = target / source.name if target.is_dir() else target
+        photo = denoise_file(load, source, target, overwrite)
+        for sentence in photo.conversions:
+            typer.echo(f"{source}: {sentence}", err=True)
+        typer.echo(target)
+        return
+    made_by = model if model == "nlm" else f"{model} with {runtime}"
+    try:
+        outcome = denoise_folder(load, made_by, source, target, overwrite)
+    except KeyboardInterrupt:
+        goes_on = "begins anew" if overwrite else "goes on"
+        typer.echo(f"Stopped. The same command {goes_on}.", err=True)
+        raise
+    for path, sentences in outcome.conversions.items():
+        typer.echo(f"{path}: {' '.join(sentences)}", err=True)
+    for path in outcome.others:
+        typer.echo(f"{path}: left out, its name is not that of a photograph.", err=True)
+    for folder in outcome.earlier:
+        typer.echo(f"{folder}: left out, it holds results of an earlier run.", err=True)
+    for message in outcome.failed.values():
+        typer.secho(f"Error: {message}", fg="red", err=True)
+    typer.echo(
+        f"{target}: {len(outcome.done)} denoised, {len(outcome.skipped)} were there, "
+        f"{len(outcome.failed)} failed"
+    )
+    raise typer.Exit(1 if outcome.failed else 0)
+
+
+@app.command()
+def benchmark(
+    name: Annotated[Literal["sidd", "dnd"], typer.Argument(help="sidd or dnd, the sRGB track.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write the submission.")],
+    model: Method = "ridnet",
+    runtime: Runtime = "keras",
+) -> None:
+    """Denoise the inputs of a public benchmark into files that its server takes.
+
+    Its truth is not public: the server scores. An interrupted command goes on.
+
+    Example: casestudy benchmark sidd submission/ --model ridnet
+    """
+    from casestudy.denoising.methods import photo_denoiser
+    from casestudy.files import provenance
+    from casestudy.models import released
+    from casestudy.results.submissions import submit_dnd, submit_sidd
+
+    made_from = {"model": model}
+    if model != "nlm":
+        weights = released.released_file(model, ".safetensors")
+        made_from |= {"runtime": runtime, "weights": provenance.hash_file(weights)}
+    submit = {"sidd": submit_sidd, "dnd": submit_dnd}[name]
+    try:
+        submit(photo_denoiser(model, runtime), made_from, folder)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on from there.", err=True)
+        raise
+    typer.echo(folder)
+
+
+@app.command("app")
+def web_app(
+    port: Annotated[int, typer.Option(help="Where to serve it.")] = 8501,
+    address: Annotated[
+        str, typer.Option(help="Who can reach it: this machine, or with 0.0.0.0 its networks too.")
+    ] = "127.0.0.1",
+    max_megapixels: Annotated[
+        float, typer.Option(min=0.1, help="The largest photograph taken.")
+    ] = 24.0,
+) -> None:
+    """Serve the web app: denoise photographs in the browser.
+
+    Photographs are processed in memory and not kept.
+
+    Example: casestudy app --port 8080
+    """
+    try:
+        from streamlit.web import cli as streamlit
+    except ImportError:
+        raise CaseStudyError("The web app needs Streamlit: pip install '.[app]'") from None
+
+    from casestudy.commands.web_app import queue
+    from casestudy.denoising.litert import litert_file
+    from casestudy.models import released
+
+    for network in released.NETWORKS:
+        litert_file(network, "int8")  # before anybody waits for it
+    os.environ[queue.MAX_MEGAPIXELS] = str(max_megapixels)
+    page = Path(queue.__file__).with_name("page.py")
+    streamlit.main(["run", str(page), f"--server.port={port}", f"--server.address={address}"])
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise CaseStudyError(f"-p {text}: write it as name=value, for example -p epochs=5.")
+    return name, value
+
+
+def main() -> None:
+    """Run the command line; an error that the user can mend is one message and exit code 1."""
+    try:
+        app()
+    except CaseStudyError as error:
+        message = str(error)
+    except OSError as error:
+        if error.filename is None:  # of no file, so nothing that a message would help with
+            raise
+        message = f"{error.filename}: {error.strerror}. Check the path, and what you may do there."
+    else:
+        return
+    typer.secho(f"Error: {message}", fg="red", err=True)
+    sys.exit(1)

@@ -1,0 +1,156 @@
+"""Make a trained network part of the package: half-size weights, scores and a model card."""
+
+import json
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from casestudy import CaseStudyError, models
+from casestudy.commands.cards import render
+from casestudy.data.patches import Patches
+from casestudy.data.sets import polyu
+from casestudy.denoising.tiles import network_denoiser
+from casestudy.files import provenance
+from casestudy.files.writing import written_whole
+from casestudy.models import released
+from casestudy.models.weights import load_weights, save_weights
+from casestudy.results import real_noise
+from casestudy.results.metrics import psnr
+from casestudy.results.whole_images import evaluate_network, summarize
+from casestudy.training import recipes
+from casestudy.training.manifest import load_training, read_manifest, stages
+
+DATASETS = {
+    "polyu": "PolyU crops of held-out scenes, real noise",
+    "sample": "test scenes of `sample`, simulated noise",
+    "bsds500-clean": "BSDS500 test photographs without noise",
+}
+RECIPE = "released"
+LARGEST_LOSS = 0.005  # dB that 16 bits may cost
+
+
+def release(network: str, folder: Path) -> None:
+    """Write the released files of a network from a finished training; all of them, or none.
+
+    Parameters
+    ----------
+    network : str
+        A name in `casestudy.models.released.NETWORKS`.
+    folder : Path
+        That of `casestudy.training.train.train`.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is no such network or training, or it was trained on other data than the
+        recipe's; if 16 bits cost more than `LARGEST_LOSS` on the recipe's validation patches.
+    """
+    if network not in released.NETWORKS:
+        known = ", ".join(released.NETWORKS)
+        raise CaseStudyError(f"{network!r} is not among the released networks: {known}.")
+    model = models.build(network)
+    load_training(model, folder)
+    manifest = read_manifest(model, folder)
+    if "simulated" not in manifest["data"]:
+        raise CaseStudyError(f"{folder}: {network} was not trained by a recipe. Use --recipe.")
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch)
+        weights = made / f"{network}.safetensors"
+        manifest["dB lost by 16 bits"] = _halve(model, weights)
+        manifest["weights sha256"] = provenance.hash_file(weights)
+        scores = {name: evaluate_network(model, manifest, name) for name in DATASETS}
+        (made / f"{network}.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        (made / f"{network}.md").write_text(card(network, manifest, scores))
+        real_noise.write_scores(scores["polyu"], made / f"{network}.polyu.csv")
+        shutil.copy(folder / f"{network}.history.csv", made)
+        for path in made.iterdir():
+            with written_whole(released.FOLDER / path.name) as temporary:
+                shutil.copy(path, temporary)
+    _write_checksums(network)
+
+
+def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFrame]) -> str:
+    """Return a model card, in the layout that Hugging Face asks for, as Markdown.
+
+    Parameters
+    ----------
+    network : str
+    manifest : dict
+    scores : dict of DataFrame
+        From `casestudy.results.whole_images.evaluate`, by dataset.
+    """
+    return render(
+        "card.md.j2",
+        network=network,
+        title=released.TITLES[network],
+        manifest=manifest,
+        settings=manifest["identity"],
+        stages=stages(manifest),
+        datasets=DATASETS,
+        means={name: summarize(table).iloc[0] for name, table in scores.items()},
+        cameras=summarize(scores["polyu"], ["camera"]),
+        validation_scenes=sorted(polyu.VALIDATION_SCENES),
+        test_scenes=sorted(polyu.TEST_SCENES),
+        command=_command(network, manifest),
+        date=time.strftime("%Y-%m-%d"),
+        machine=provenance.machine(),
+    )
+
+
+def _halve(model: keras.Model, path: Path) -> float:
+    """Write and load 16-bit weights; return the PSNR in dB that they cost."""
+    validation = recipes.training_data().validation
+    before = _mean_psnr(model, validation)
+    save_weights(model, path, np.float16)
+    load_weights(model, path)
+    lost = before - _mean_psnr(model, validation)
+    if lost > LARGEST_LOSS:
+        raise CaseStudyError(f"16-bit weights cost {model.name} {lost:.4f} dB. Keep 32 bits.")
+    return lost
+
+
+def _mean_psnr(model: keras.Model, patches: Patches) -> float:
+    denoiser = network_denoiser(model)
+    results = [
+        psnr(patches.clean([i])[0], np.clip(denoiser(patches.noisy([i]))[0], 0, 1))
+        for i in range(len(patches))
+    ]
+    return float(np.mean(results))
+
+
+def _write_checksums(network: str) -> None:
+    """List the network's files anew; the lines of other networks stay."""
+    path = released.FOLDER / released.SUMS
+    sums = released.read_checksums() if path.exists() else {}
+    for suffix in released.SUFFIXES:
+        file = released.FOLDER / f"{network}{suffix}"
+        sums[file.name] = provenance.hash_file(file)
+    with written_whole(path) as temporary:
+        temporary.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
+
+
+def _command(network: str, manifest: dict[str, object]) -> str:
+    """Return the command that trains like this, with every setting that is not the recipe's."""
+    identity = manifest["identity"]
+    usual = {"schedule": "cosine", "clip_norm": 0.0, "seed": 0, "max_minutes": 0.0}
+    usual |= recipes.recipe(RECIPE, network)
+    actual = identity | {"bfloat16": identity["precision"] == "mixed_bfloat16"}
+    words = [f"casestudy train {network} --recipe {RECIPE}"]
+    if manifest["start"]:
+        words.append("--start released")
+    for name, value in usual.items():
+        option = name.replace("_", "-")
+        if actual[name] != value and isinstance(value, bool):
+            words.append(f"--{option}" if actual[name] else f"--no-{option}")
+        elif actual[name] != value:
+            words.append(
+                f"--{option} {actual[name]:g}"
+                if isinstance(value, float)
+                else f"--{option} {actual[name]}"
+            )
+    return " ".join(words)

@@ -1,0 +1,296 @@
+"""One call's work on a run folder: execute what changed, keep what is good, say what is what."""
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+from filelock import FileLock, Timeout
+
+from casestudy.commands.report.execution import NotebookError, execute
+from casestudy.commands.report.index import Card, write_index
+from casestudy.commands.report.markers import (
+    Marker,
+    altered,
+    changes,
+    hash_notebook,
+    hash_outputs,
+    read_marker,
+    write_marker,
+)
+from casestudy.commands.report.notebooks import Notebook
+from casestudy.commands.report.pages import Page, in_words, write_page
+from casestudy.files import provenance
+from casestudy.files.writing import written_whole
+from casestudy.results.comparison import runs_beside
+
+SCRATCH = ".running"
+MODELS = "models"  # where `casestudy train` may be at work meanwhile
+
+
+@dataclass
+class Batch:
+    """The notebooks of one call, all checks done.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    dataset, data_hash : str
+        The dataset's name, and a text that changes with its content.
+    values : dict
+        Checked parameters that the user gave.
+    notebooks : dict
+        All notebooks by stem.
+    plan : list of str
+        Those to bring up to date, in order.
+    cell_timeout : float or None
+        Longest time for one cell, in seconds.
+    """
+
+    folder: Path
+    dataset: str
+    data_hash: str
+    values: dict[str, object]
+    notebooks: dict[str, Notebook]
+    plan: list[str]
+    cell_timeout: float | None
+    failures: dict[str, str] = field(default_factory=dict)
+    stopped: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.code_hash = provenance.hash_code()
+        self.page_hash = provenance.hash_reporting()
+        self.versions = provenance.library_versions()
+        self.commit = provenance.commit()
+        self.machine = provenance.machine()
+
+    def run(self, forced: list[str]) -> None:
+        """Bring the planned notebooks up to date, and every page to the others' latest state."""
+        for position, stem in enumerate(self.plan, 1):
+            print(f"[{position}/{len(self.plan)}] {stem}", flush=True)
+            print(
+                f"      {self._bring_up_to_date(self.notebooks[stem], stem in forced)}", flush=True
+            )
+        for stem, marker in self._markers().items():
+            if not altered(self.folder, marker.outputs):
+                self._bring_page_up_to_date(self.notebooks[stem], marker)
+
+    def _bring_up_to_date(self, notebook: Notebook, forced: bool) -> str:
+        blocking = [need for need in notebook.needs if need in self.failures | self.stopped]
+        if blocking:
+            self.stopped[notebook.stem] = blocking
+            return f"not run, because it needs {', '.join(blocking)}"
+        marker = read_marker(self.folder, notebook.stem)
+        outcome = "unchanged, not run again"
+        if forced or changes(self.folder, marker, self._key(notebook)):
+            try:
+                marker = self._execute(notebook)
+            except NotebookError as error:
+                self.failures[notebook.stem] = str(error)
+                return f"FAILED: {error}"
+            outcome = f"done in {in_words(marker.record['seconds'])}"
+        self._bring_page_up_to_date(notebook, marker)
+        for suffix in (".failed.ipynb", ".failed.html"):
+            (self.folder / f"{notebook.stem}{suffix}").unlink(missing_ok=True)
+        return outcome
+
+    def _execute(self, notebook: Notebook) -> Marker:
+        key, before, start = self._key(notebook), self._results(), time.monotonic()
+        in_training = self._in_training()
+        scratch = self.folder / SCRATCH
+        scratch.mkdir()
+        executed, final = scratch / notebook.path.name, self.folder / notebook.path.name
+        try:
+            execute(notebook, self._parameters(notebook), executed, self.cell_timeout)
+            in_training |= self._in_training()
+            after = self._results()
+            written = {path for path, state in after.items() if before.get(path) != state}
+            written = {path for path in written if not self._is_of(path, in_training)}
+            written |= after.keys() & self._trained_earlier(notebook)
+            self._refuse_overwriting(notebook, written)
+            executed.replace(final)
+        except NotebookError as error:
+            self._keep_failed(notebook, executed, error)
+            raise
+        finally:
+            shutil.rmtree(scratch)
+        record = self._record(notebook) | {"seconds": time.monotonic() - start}
+        return Marker(key, hash_outputs(self.folder, [final, *written]), record)
+
+    def _in_training(self) -> set[str]:
+        """Return the networks that trainings have locked in the run folder."""
+        networks = set()
+        for lock in (self.folder / MODELS).glob(".*.lock"):
+            try:
+                with FileLock(lock, timeout=0):
+                    pass
+            except Timeout:
+                networks.add(lock.stem.removeprefix("."))
+        return networks
+
+    def _is_of(self, path: Path, networks: set[str]) -> bool:
+        parts = path.relative_to(self.folder).parts  # events of TensorBoard lie deeper
+        return len(parts) > 1 and parts[0] == MODELS and parts[1].split(".")[0] in networks
+
+    def _trained_earlier(self, notebook: Notebook) -> set[Path]:
+        """Return what a notebook trained in an earlier execution; it loads that in the next."""
+        marker = read_marker(self.folder, notebook.stem)
+        outputs = marker.outputs if marker else {}
+        return {self.folder / name for name in outputs if name.startswith(f"{MODELS}/")}
+
+    def _refuse_overwriting(self, notebook: Notebook, written: set[Path]) -> None:
+        """Two notebooks that write one file would each call for the other's next run."""
+        names = {path.relative_to(self.folder).as_posix() for path in written}
+        for stem, marker in self._markers().items():
+            shared = sorted(names & marker.outputs.keys())
+            if shared and stem != notebook.stem:
+                raise NotebookError(
+                    f"{notebook.stem} overwrote {shared[0]}, which {stem} wrote. "
+                    "Let each file be written by one notebook."
+                )
+
+    def _keep_failed(self, notebook: Notebook, executed: Path, error: NotebookError) -> None:
+        content = notebook.source  # all there is when no kernel started
+        with suppress(OSError):
+            content = nbformat.read(executed, as_version=4)
+        kept = self.folder / f"{notebook.stem}.failed.ipynb"
+        with written_whole(kept) as path:
+            nbformat.write(content, path)
+        page = self._page(notebook, self._record(notebook))
+        write_page(content, page, kept.with_suffix(".html"), failure=error)
+
+    def _bring_page_up_to_date(self, notebook: Notebook, marker: Marker) -> None:
+        """Write a notebook's page unless it is there, then its marker as the very last."""
+        page = self._page(notebook, marker.record)
+        key = provenance.hash_text(self.page_hash, repr(page))
+        if marker.page_key == key and not altered(self.folder, marker.page_outputs):
+            return
+        executed = self.folder / notebook.path.name
+        made = write_page(nbformat.read(executed, 4), page, executed.with_suffix(".html"))
+        marker.page_key, marker.page_outputs = key, hash_outputs(self.folder, made)
+        write_marker(self.folder, notebook.stem, marker)
+
+    def _page(self, notebook: Notebook, record: dict[str, object]) -> Page:
+        there = [stem for stem in self.notebooks if self._has_page(stem) or stem == notebook.stem]
+        position = there.index(notebook.stem)
+        return Page(
+            folder=self.folder,
+            images=notebook.path.parent,
+            dataset=self.dataset,
+            record=record,
+            previous=[(stem, self.notebooks[stem].title) for stem in there[:position][-1:]],
+            following=[(stem, self.notebooks[stem].title) for stem in there[position + 1 :][:1]],
+        )
+
+    def _has_page(self, stem: str) -> bool:
+        return (self.folder / f"{stem}.html").is_file()
+
+    def _parameters(self, notebook: Notebook) -> dict[str, object]:
+        given = self.values | {"dataset": self.dataset, "run_folder": str(self.folder)}
+        return {name: given[name] for name in notebook.parameters if name in given}
+
+    def _key(self, notebook: Notebook) -> dict[str, object]:
+        parameters = self._parameters(notebook)
+        parameters.pop("run_folder", None)  # where results lie does not change them
+        needed = {need: read_marker(self.folder, need) for need in notebook.needs}
+        return {
+            "notebook": hash_notebook(notebook),
+            "parameters": parameters,
+            "package": self.code_hash,
+            "libraries": self.versions,
+            "dataset": self.data_hash,
+            "trained before": self._trained_before(parameters),
+            "other runs": self._other_runs(parameters),
+            "needed results": {need: m and m.identity() for need, m in needed.items()},
+        }
+
+    def _trained_before(self, parameters: dict[str, object]) -> dict[str, str]:
+        """Return hashes of the manifests of the networks that a notebook is told to load."""
+        if parameters.get("weights") != "run":
+            return {}
+        manifests = sorted((self.folder / MODELS).glob("*.json"))
+        return {manifest.name: provenance.hash_file(manifest) for manifest in manifests}
+
+    def _other_runs(self, parameters: dict[str, object]) -> dict[str, str]:
+        """Return hashes of what a notebook reads of the runs that it is told to compare with."""
+        others = set(runs_beside(self.folder, parameters.get("beside", "")).values())
+        return {
+            f"{folder.name}/{path.name}": provenance.hash_file(path)
+            for folder in sorted(others - {self.folder})
+            for path in [*folder.glob("scores/*.csv"), *folder.glob("models/*.json")]
+        }
+
+    def _record(self, notebook: Notebook) -> dict[str, object]:
+        given = {name: repr(value) for name, value in self._parameters(notebook).items()}
+        return {
+            "title": notebook.title,
+            "sentence": notebook.first_sentence,
+            "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "parameters": notebook.parameters | given,
+            "versions": self.versions,
+            "commit": self.commit,
+            "machine": self.machine,
+        }
+
+    def _results(self) -> dict[Path, tuple[int, ...]]:
+        """Return the files that notebooks wrote into the run folder, with size and times."""
+        own = {"index.html"}
+        for stem in self.notebooks:
+            own |= {f"{stem}{suffix}" for suffix in _OWN_SUFFIXES} | {f"figures/{stem}.webp"}
+        results = {}
+        for folder, subfolders, names in os.walk(self.folder):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+            for path in (Path(folder, name) for name in names if not name.startswith(".")):
+                if path.relative_to(self.folder).as_posix() in own:
+                    continue
+                with suppress(FileNotFoundError):  # renamed by a training meanwhile
+                    stat = path.stat()
+                    results[path] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return results
+
+    def _markers(self) -> dict[str, Marker]:
+        markers = {stem: read_marker(self.folder, stem) for stem in self.notebooks}
+        return {stem: marker for stem, marker in markers.items() if marker}
+
+    def summary(self) -> str:
+        """Tell what failed, what was kept and how to go on."""
+        lines = []
+        for stem, failure in self.failures.items():
+            kept = self.folder / f"{stem}.failed.html"
+            lines += [failure, f"  as far as it got: {kept} (and {kept.stem}.ipynb)"]
+        if self.stopped:
+            lines.append(f"Not run, because they need it: {', '.join(self.stopped)}.")
+        lines.append("Earlier reports are as they were. The same command goes on from there.")
+        return "\n".join(lines)
+
+    def write_index(self) -> Path:
+        """Write the index page of the run folder as it is now, and return its path."""
+        cards, current = [], set()
+        for stem, notebook in self.notebooks.items():
+            marker = read_marker(self.folder, stem)
+            status, detail = self._status(notebook, marker, current)
+            if status == "up to date":
+                current.add(stem)
+            introduction = {"title": notebook.title, "sentence": notebook.first_sentence}
+            cards.append(Card(stem, status, detail, marker.record if marker else introduction))
+        return write_index(self.folder, self.dataset, cards)
+
+    def _status(self, notebook: Notebook, marker: Marker | None, current: set[str]):
+        stem = notebook.stem
+        if stem in self.failures or (self.folder / f"{stem}.failed.html").is_file():
+            return "failed", self.failures.get(stem, "in an earlier call")
+        if stem in self.stopped:
+            return "stopped", f"needs {', '.join(self.stopped[stem])}"
+        if marker is None:
+            return "not run", ""
+        reasons = changes(self.folder, marker, self._key(notebook))
+        reasons += [f"{need} is not up to date" for need in notebook.needs if need not in current]
+        return ("outdated", "; ".join(reasons)) if reasons else ("up to date", "")
+
+
+_OWN_SUFFIXES = (".ipynb", ".html", ".failed.ipynb", ".failed.html")

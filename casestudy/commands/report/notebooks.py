@@ -1,0 +1,131 @@
+"""The numbered notebooks: what they declare, and what they need of each other."""
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import nbformat
+import papermill
+
+from casestudy import CaseStudyError
+
+_KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A numbered notebook, as it lies in the notebooks folder.
+
+    Parameters
+    ----------
+    path : Path
+        For example `notebooks/03_autoencoder.ipynb`.
+    source : nbformat.NotebookNode
+        Its content.
+    parameters : dict
+        What its cell tagged `parameters` declares: default value, as code, by name.
+    needs : tuple of str
+        Stems of the earlier notebooks whose results it reads, in order.
+    """
+
+    path: Path
+    source: nbformat.NotebookNode
+    parameters: dict[str, str]
+    needs: tuple[str, ...]
+
+    @property
+    def stem(self) -> str:
+        return self.path.stem
+
+    @property
+    def title(self) -> str:
+        """The first heading, or the stem in words."""
+        heading = re.search(r"^#+\s+(.+?)\s*#*$", self._prose, re.MULTILINE)
+        return heading[1] if heading else self.stem.replace("_", " ")
+
+    @property
+    def first_sentence(self) -> str:
+        """The first sentence of prose, without Markdown's marks; may be empty."""
+        paragraphs = re.split(r"\n\s*\n", re.sub(r"^#.*$", "", self._prose, flags=re.MULTILINE))
+        first = next((text for text in paragraphs if re.match(r"\s*[*_`\"\[(]*\w", text)), "")
+        first = re.sub(r"^\s*\*\*[^*]*[.:]\*\*", "", first)  # a run-in heading
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(first.split()))
+        plain = re.sub(r"[*`]|(?<!\w)_|_(?!\w)", "", plain)
+        return re.split(r"(?<=[.?!])\s+(?=[A-Z])", plain, maxsplit=1)[0]
+
+    @property
+    def _prose(self) -> str:
+        cells = self.source.cells
+        return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def find_notebooks(folder: Path) -> dict[str, Notebook]:
+    """Return the notebooks `NN_name.ipynb` of a folder by stem, in order of their numbers.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is none, one cannot be read, one has not exactly one cell tagged `parameters`,
+        or one needs itself or a later one.
+    """
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        raise CaseStudyError(f"No notebook named like 01_name.ipynb in {folder}.")
+    stems = [path.stem for path in paths]
+    return {path.stem: _read(path, stems) for path in paths}
+
+
+def _read(path: Path, stems: list[str]) -> Notebook:
+    try:
+        source = nbformat.read(path, as_version=4)
+    except Exception as error:
+        raise CaseStudyError(f"{path} is not a readable notebook: {error}") from error
+    tagged = [cell for cell in source.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise CaseStudyError(
+            f"{path} has {len(tagged)} cells tagged `parameters`; it must have exactly one."
+        )
+    # papermill asks for the language, which a stripped notebook may have lost
+    source.metadata.setdefault("kernelspec", _KERNEL)
+    declared = papermill.inspect_notebook(source)
+    defaults = {name: parameter["default"] for name, parameter in declared.items()}
+    return Notebook(path, source, defaults, _needed(path, source, stems))
+
+
+def _needed(path: Path, source: nbformat.NotebookNode, stems: list[str]) -> tuple[str, ...]:
+    patterns = source.metadata.get("casestudy", {}).get("needs", [])
+    needed = [stem for stem in stems if any(fnmatch(stem, pattern) for pattern in patterns)]
+    if needed and needed[-1] >= path.stem:
+        raise CaseStudyError(
+            f"{path} needs {needed[-1]}, which does not come before it. "
+            "Correct `casestudy.needs` in the notebook's metadata."
+        )
+    return tuple(needed)
+
+
+def choose(notebooks: dict[str, Notebook], only: tuple[str, ...]) -> list[str]:
+    """Return the stems that `only` means, by number or by name; all when it is empty.
+
+    Raises
+    ------
+    CaseStudyError
+        If an entry means no notebook.
+    """
+    chosen = set()
+    for entry in only:
+        matches = {stem for stem in notebooks if entry in (stem, stem[:2])}
+        if not matches:
+            known = ", ".join(notebooks)
+            raise CaseStudyError(f"No notebook is called {entry!r}. Known: {known}.")
+        chosen |= matches
+    return [stem for stem in notebooks if stem in chosen or not only]
+
+
+def with_needs(notebooks: dict[str, Notebook], chosen: list[str]) -> list[str]:
+    """Return the chosen stems and all that they need, directly or not, in order."""
+    wanted = set(chosen)
+    for stem in reversed(notebooks):
+        if stem in wanted:
+            wanted.update(notebooks[stem].needs)
+    return [stem for stem in notebooks if stem in wanted]

@@ -1,0 +1,209 @@
+"""The page of one executed notebook: self-contained, and made to be read as an article."""
+
+import copy
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import nbformat
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+from pygments.formatters import HtmlFormatter
+from traitlets.config import Config
+
+from casestudy import CaseStudyError
+from casestudy.commands.report.execution import NotebookError
+from casestudy.commands.report.figures import describe_figures, shrink_figures, write_thumbnail
+from casestudy.files.folders import project_root
+from casestudy.files.writing import written_whole
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+# Bars that stand below another one, each redrawn on a line of its own; notices of TensorFlow and
+# LiteRT that no setting silences.
+_CHATTER = re.compile(
+    r"\d%\|.*\| *\d+/\d+ \[.*\](\x1b\[A)*$"
+    r"|^I\d{4} .*\.cc:\d+\]|^E\d{4} .*cuda_\w+\.cc:\d+\]"
+    r"|^WARNING: All log messages before absl::InitializeLog|^INFO: Created TensorFlow Lite"
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a notebook's page tells besides the notebook.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    images : Path
+        Where images that the notebook's prose names are looked for.
+    dataset : str
+    record : dict
+        Title, date, seconds, ... as in a marker.
+    previous, following : list of (str, str)
+        Stem and title of the neighbouring page, at most one each.
+    """
+
+    folder: Path = field(repr=False)
+    images: Path = field(repr=False)
+    dataset: str
+    record: dict[str, object]
+    previous: list[tuple[str, str]]
+    following: list[tuple[str, str]]
+
+
+def write_page(
+    notebook: NotebookNode, page: Page, path: Path, failure: NotebookError | None = None
+) -> list[Path]:
+    """Write the HTML page of an executed notebook, and its thumbnail if it has succeeded.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    page : Page
+    path : Path
+        Where the page goes, inside the run folder.
+    failure : NotebookError, optional
+        Shown as a banner, and at the cell it names.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    notebook = _portable(notebook, page.folder)
+    _drop_chatter(notebook)
+    shrink_figures(notebook)
+    describe_figures(notebook)
+    made = [path]
+    thumbnail = page.folder / "figures" / f"{path.stem}.webp"
+    if failure is None and write_thumbnail(notebook, thumbnail):
+        made.append(thumbnail)
+    write_html(
+        path,
+        "page.html.j2",
+        body=_body(notebook, page, failure),
+        failure=failure and without_paths(str(failure), page.folder),
+        dataset=without_paths(page.dataset, page.folder),
+        record=page.record,
+        previous=page.previous,
+        following=page.following,
+    )
+    return made
+
+
+def write_html(path: Path, template: str, **values: object) -> None:
+    """Fill in one of the page templates and write the result whole."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["in_words"] = in_words
+    style = (_TEMPLATES / "style.css").read_text() + _highlighting()
+    html = environment.get_template(template).render(style=style, **values)
+    with written_whole(path) as temporary:
+        temporary.write_text(html, encoding="utf-8")
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration as a person says it, such as "8 s" or "2 min 05 s"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+
+
+def without_paths(text: str, folder: Path) -> str:
+    """Return text that does not tell where on this machine the project and its run lie."""
+    text = text.replace(str(folder), f"{folder.parent.name}/{folder.name}")
+    for root in _roots():
+        text = text.replace(f"{root}{os.sep}", "")
+    return text
+
+
+def _roots() -> list[str]:
+    try:
+        return [str(project_root())]
+    except CaseStudyError:
+        return []
+
+
+def _portable(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Copy a notebook, without this machine's paths in sources and outputs."""
+    notebook = copy.deepcopy(notebook)
+    text = json.dumps(notebook, ensure_ascii=False)
+    return nbformat.from_dict(json.loads(without_paths(text, folder)))
+
+
+def _drop_chatter(notebook: NotebookNode) -> None:
+    """Remove progress bars, notices of libraries, and what that leaves empty, in place."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                lines = (line.rsplit("\r", 1)[-1].strip() for line in output.text.splitlines())
+                output.text = "\n".join(x for x in lines if x and not _CHATTER.search(x))
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("text", "whole")]
+
+
+def _body(notebook: NotebookNode, page: Page, failure: NotebookError | None) -> str:
+    exporter = HTMLExporter(config=_config())
+    resources = {
+        "metadata": {"path": str(page.images)},
+        "failed_cell": failure.cell_id if failure else None,
+    }
+    html, _ = exporter.from_notebook_node(notebook, resources)
+    return _standing_alone(html)
+
+
+def _config() -> Config:
+    config = Config()
+    config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES)]
+    config.HTMLExporter.template_name = "cells"
+    config.HTMLExporter.embed_images = True
+    config.HTMLExporter.anchor_link_text = "#"
+    config.NbConvertBase.display_data_priority = [
+        "text/html",
+        "text/markdown",
+        "image/svg+xml",
+        "image/webp",
+        "image/jpeg",
+        "text/plain",
+    ]
+    # papermill's own note of a failure; the page has a better one
+    config.TagRemovePreprocessor.enabled = True
+    config.TagRemovePreprocessor.remove_cell_tags = {"papermill-error-cell-tag"}
+    return config
+
+
+def _standing_alone(html: str) -> str:
+    """Make a page whole without a network and without notebooks beside it.
+
+    What a browser would fetch from elsewhere is dropped. Links to notebooks lead to their pages;
+    links to other files of the project are those of a run's folder in `reports/`.
+    """
+    soup = BeautifulSoup(html, "html.parser")
+    for element in soup.select("link, iframe, script[src], [src^='http'], [src^='//']"):
+        element.decompose()
+    for link in soup.select("a[href$='.ipynb']"):
+        link["href"] = link["href"].removesuffix(".ipynb") + ".html"
+    for link in soup.select("a[href^='../']"):
+        link["href"] = f"../{link['href']}"  # reports/RUN lies one folder deeper than notebooks
+    return str(soup)
+
+
+@cache
+def _highlighting() -> str:
+    """Return the colours of code, for light and for dark."""
+    light = HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
+    return f"\n{light}\n@media screen and (prefers-color-scheme: dark) {{\n{dark}\n}}\n"

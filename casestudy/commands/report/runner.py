@@ -1,0 +1,166 @@
+"""The report command: everything is checked, one call at a time writes, the rest is a batch."""
+
+import ast
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from casestudy import CaseStudyError
+from casestudy.commands.report.batch import MODELS, SCRATCH, Batch
+from casestudy.commands.report.index import earlier_cards, write_index
+from casestudy.commands.report.notebooks import Notebook, choose, find_notebooks, with_needs
+from casestudy.data.catalogue import load_pairs
+from casestudy.data.experiment import refuse_unusable
+from casestudy.data.patches import read_table
+from casestudy.data.settings import Parameters, check_parameters
+from casestudy.files.folders import absolute, project_root, reports_root, run_name
+from casestudy.files.provenance import hash_text
+from casestudy.files.writing import only_writer
+from casestudy.results.comparison import load_scores, runs_beside
+
+
+def report(
+    dataset: str = "sample",
+    run: str | None = None,
+    only: Sequence[str] = (),
+    parameters: Mapping[str, object] | None = None,
+    force: bool = False,
+    notebooks: Path | None = None,
+    reports: Path | None = None,
+    cell_timeout: float | None = None,
+) -> Path:
+    """Execute the notebooks that are not up to date; write their pages and an index.
+
+    Parameters
+    ----------
+    dataset : str
+        A name that `load_pairs` knows.
+    run : str, optional
+        Name of the folder below `reports`; made of the dataset's name when not given.
+    only : sequence of str
+        Notebooks by number ("03") or name; those that they need run too where they are not up
+        to date. All notebooks when empty.
+    parameters : mapping, optional
+        Values for the notebooks' parameters cells, by name. Each notebook gets those that it
+        declares.
+    force : bool
+        Run the chosen notebooks although they are up to date.
+    notebooks, reports : Path, optional
+        Folders other than the project's.
+    cell_timeout : float, optional
+        Longest time for one cell, in seconds; no limit when not given.
+
+    Returns
+    -------
+    Path
+        The index page, `<reports>/<run>/index.html`.
+
+    Raises
+    ------
+    CaseStudyError
+        If an argument or the dataset is wrong (then no kernel has started), if another call is
+        writing into the run folder or it cannot be written, or if a notebook failed.
+    """
+    dataset = absolute(dataset)
+    folder = (reports or reports_root()).resolve() / run_name(dataset, run)
+    with only_writer(folder, "Put this right"), _ended_by_sigterm():
+        _refuse_results_of_another(folder, dataset)
+        _remove_leftovers(folder)
+        try:
+            values = _checked(dataset, parameters or {})
+            found = find_notebooks((notebooks or project_root() / "notebooks").resolve())
+            chosen = choose(found, only)
+            plan = with_needs(found, chosen)
+            planned = [found[stem] for stem in plan]
+            _refuse_undeclared(values, planned)
+            _refuse_combinations(values, planned)
+            for other in set(runs_beside(folder, values.get("beside", "")).values()) - {folder}:
+                load_scores(other)
+            if any("patch_size" in notebook.parameters for notebook in planned):
+                refuse_unusable(dataset, **values)
+            data_hash = hash_text(dataset, *(pair.fingerprint() for pair in load_pairs(dataset)))
+        except CaseStudyError as error:
+            write_index(folder, dataset, earlier_cards(folder), f"Nothing was run. {error}")
+            raise
+        batch = Batch(folder, dataset, data_hash, values, found, plan, cell_timeout)
+        try:
+            batch.run(chosen if force else [])
+        finally:
+            index = batch.write_index()
+    if batch.failures:
+        raise CaseStudyError(batch.summary())
+    print(index)
+    return index
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as Ctrl-C does, so that the kernel is stopped on the way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what a killed call left: its scratch folder, and those of `written_whole`.
+
+    A training, which may be running meanwhile, removes its own.
+    """
+    unfinished = [
+        path
+        for path in folder.rglob(".*-????????")
+        if path.is_dir() and path.parent != folder / MODELS
+    ]
+    for path in [folder / SCRATCH, *unfinished]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _checked(dataset: str, parameters: Mapping[str, object]) -> dict[str, object]:
+    for name, option in {"dataset": "--dataset", "run_folder": "--run"}.items():
+        if name in parameters:
+            raise CaseStudyError(f"{name} is set by {option}, not by -p.")
+    check_parameters({"dataset": dataset})
+    return check_parameters(parameters)
+
+
+def _refuse_results_of_another(folder: Path, dataset: str) -> None:
+    """Two folders of pairs may have one last name, and so would share a run."""
+    file = folder / "scores" / "noisy.csv"
+    if file.exists() and (theirs := read_table(file)["dataset"].iloc[0]) != dataset:
+        raise CaseStudyError(
+            f"{folder} holds results of {theirs}. Choose another name with --run, or delete it."
+        )
+
+
+def _refuse_combinations(values: Mapping[str, object], plan: list[Notebook]) -> None:
+    """Check the values beside those that a notebook declares itself."""
+    for notebook in plan:
+        declared = {
+            name: ast.literal_eval(default)
+            for name, default in notebook.parameters.items()
+            if name in Parameters.model_fields
+        }
+        try:
+            check_parameters(declared | {n: v for n, v in values.items() if n in declared})
+        except CaseStudyError as error:
+            raise CaseStudyError(f"{notebook.stem}: {error}") from None
+
+
+def _refuse_undeclared(values: Mapping[str, object], plan: list[Notebook]) -> None:
+    declared = {name for notebook in plan for name in notebook.parameters}
+    unknown = sorted(set(values) - declared)
+    if unknown:
+        known = ", ".join(sorted(declared - {"dataset", "run_folder"}))
+        stems = ", ".join(notebook.stem for notebook in plan)
+        raise CaseStudyError(
+            f"{', '.join(unknown)} is no parameter of {stems}. Known there: {known}."
+        )

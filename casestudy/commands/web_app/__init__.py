@@ -1,0 +1,1 @@
+"""The web app: a page, and the queue behind it."""

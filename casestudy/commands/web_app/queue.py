@@ -1,0 +1,239 @@
+"""Denoising for many people at once, in memory: what the web app does, without its pages."""
+
+import os
+import re
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from casestudy import CaseStudyError
+from casestudy.denoising.methods import photo_denoiser
+from casestudy.files.photos import Photo, as_8_bits, decode_photo, encode_photo
+from casestudy.models.devices import give_back_freed_memory, give_back_large_blocks
+
+MAX_MEGAPIXELS = "CASESTUDY_MAX_MEGAPIXELS"  # environment variable that `casestudy app` sets
+MAX_BYTES = 100 << 20
+LARGEST_EXIF = 65_527  # bytes, in a JPEG: one segment, less its length and "Exif"
+MAX_WAITING = 16
+MAX_SECONDS = 600  # of one photograph
+IDLE_SECONDS = 30  # then there is time to tidy up
+ABANDONED_SECONDS = 90  # browsers wake pages in the background once a minute
+
+denoiser = cache(photo_denoiser)  # each is loaded once per process
+
+
+def max_pixels() -> float:
+    """Return the most pixels that a photograph may have."""
+    return float(os.environ.get(MAX_MEGAPIXELS, "24")) * 1e6
+
+
+def open_photo(content: bytes, name: str) -> Photo:
+    """Read an uploaded file within the limits of the service.
+
+    Raises
+    ------
+    CaseStudyError
+        If it is none that the service denoises; the message has no markup of `name`.
+    """
+    name = shown_name(name)
+    if len(content) > MAX_BYTES:
+        raise CaseStudyError(f"{name} is larger than {MAX_BYTES >> 20} MB. Use a smaller file.")
+    # Pillow refuses what has twice as many, before this limit is looked at.
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels())
+    return decode_photo(content, name, max_pixels())
+
+
+def shown_name(name: str) -> str:
+    """Return a file's name without folders, without what could be markup, and not long."""
+    plain = re.sub(r"[^\w. -]+", "_", re.split(r"[/\\]", name)[-1]).strip()
+    return plain if len(plain) <= 40 else f"{plain[:28]}…{plain[-11:]}"
+
+
+def stem(name: str) -> str:
+    """Return a file's name without suffix and without what some system forbids in names."""
+    return Path(re.sub(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]', "_", name)).stem
+
+
+class Stopped(Exception):
+    """Work that nobody wants any more."""
+
+
+class Job:
+    """A photograph being denoised.
+
+    Attributes
+    ----------
+    photo, denoised : Photo
+        Before, and after; None until it is done.
+    state : {"waiting", "preparing", "working", "done", "stopped", "failed"}
+        Preparing is loading the network, and making its file if there is none yet.
+    share : float
+        Of the tiles that are done, in [0, 1].
+    seconds : float
+        That the work took, or has taken yet.
+    error : str
+        Why it failed.
+    """
+
+    def __init__(self, photo: Photo, network: str, runtime: str):
+        self.photo, self.network, self.runtime = photo, network, runtime
+        self.denoised: Photo | None = None
+        self.state, self.share, self.error = "waiting", 0.0, ""
+        self._began = self._ended = 0.0
+        self._stop, self._looked = False, time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return (self._ended or time.monotonic()) - self._began if self._began else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Time that the remaining tiles will take; None while that is unknown."""
+        return self.seconds * (1 / self.share - 1) if self.share else None
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "stopped", "failed")
+
+    def look(self) -> None:
+        """Tell that somebody still waits for it."""
+        self._looked = time.monotonic()
+
+    def stop(self) -> None:
+        """End it: at once if it waits, else after the tile or the preparing that goes on."""
+        self._stop = True
+        if self.state == "waiting":
+            self.state = "stopped"
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop and not self.over
+
+    @property
+    def unwanted(self) -> bool:
+        return self._stop or time.monotonic() - self._looked > ABANDONED_SECONDS
+
+    def run(self) -> None:
+        """Do the work, in the thread of the caller."""
+        if self.unwanted:
+            self.state = "stopped"
+            return
+        self.state = "preparing"
+        try:
+            work = denoiser(self.network, self.runtime)
+            self.state, self._began = "working", time.monotonic()
+            pixels = work(self.photo.pixels, progress=self._tiles)
+            self.denoised = replace(self.photo, pixels=pixels)
+            self.share, self.state = 1.0, "done"
+        except Stopped:
+            self.state = "stopped"
+        except CaseStudyError as error:
+            if self.state == "preparing":  # it tells of the server, which is nobody's business
+                traceback.print_exc()
+                self.error = "This network could not be made ready here. Choose another one."
+            else:
+                self.error = str(error)
+            self.state = "failed"
+        except MemoryError:
+            self.state, self.error = "failed", "This photo needs more memory than is free."
+        except Exception:
+            self.state, self.error = "failed", "Something went wrong with this photo."
+            raise
+        finally:
+            self._ended = time.monotonic()
+
+    def _tiles(self, tiles: list) -> Iterator:
+        for done, tile in enumerate(tiles):
+            self.share = done / len(tiles)
+            if self.unwanted:
+                raise Stopped
+            if self.seconds > MAX_SECONDS:
+                raise CaseStudyError(
+                    f"This took more than {MAX_SECONDS // 60} minutes. Use a smaller photo, or a "
+                    "faster network."
+                )
+            yield tile
+        if self.unwanted:
+            raise Stopped
+
+
+class Line:
+    """Photographs wait here; one is worked on at a time, tile by tile, by all cores."""
+
+    def __init__(self):
+        give_back_large_blocks()
+        self._waiting: deque[Job] = deque()
+        self._working = False
+        self._changed = threading.Condition()
+        threading.Thread(target=self._work, name="denoising", daemon=True).start()
+
+    def join(self, job: Job) -> None:
+        """Put a photograph at the end.
+
+        Raises
+        ------
+        CaseStudyError
+            If the line is too long.
+        """
+        with self._changed:
+            self._forget_unwanted()
+            if len(self._waiting) >= MAX_WAITING:
+                raise CaseStudyError("Too many people are waiting. Try again in a few minutes.")
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def place(self, job: Job) -> int:
+        """Return how many are before a waiting photograph, with the one that is worked on."""
+        with self._changed:
+            self._forget_unwanted()
+            return self._waiting.index(job) + self._working if job in self._waiting else 0
+
+    def _forget_unwanted(self) -> None:
+        for job in [job for job in self._waiting if job.unwanted]:
+            job.stop()
+            self._waiting.remove(job)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._changed.wait_for(lambda: self._waiting, IDLE_SECONDS):
+                    give_back_freed_memory()
+                job = self._waiting.popleft()
+                self._working = True
+            try:
+                job.run()
+            except Exception:  # the others' photographs go on
+                traceback.print_exc()
+            self._working = False
+            del job  # or the last photograph would stay in memory
+
+
+def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
+    """Return before + strength * (after - before), uint8 or uint16 as they are."""
+    return cv2.addWeighted(after, strength, before, 1 - strength, 0).reshape(before.shape)
+
+
+def residual(before: np.ndarray, after: np.ndarray, factor: float) -> np.ndarray:
+    """Return what was removed, amplified, on middle grey; uint8 RGB as are the arguments."""
+    removed = before.astype(np.float32) - after
+    return np.clip(np.round(128 + factor * removed), 0, 255).astype(np.uint8)
+
+
+def encode(photo: Photo, format: str) -> bytes:
+    """Return a photograph as a PNG file, or as JPEG: 8 bits, no transparency, little EXIF."""
+    if format == "JPEG":
+        pixels = as_8_bits(photo.pixels)
+        colours = 1 if pixels.shape[2] < 3 else 3  # a profile is for the one or the other
+        photo = replace(photo, pixels=np.ascontiguousarray(pixels[..., :colours]))
+        if len(photo.exif) > LARGEST_EXIF:
+            photo = replace(photo, exif=b"")
+    return encode_photo(photo, format)

@@ -1,0 +1,4 @@
+"""Noisy-clean pairs, the simulated camera, patches and batches.
+
+Imports `files`.
+"""

@@ -1,0 +1,208 @@
+"""Batches for training: the article's custom data generator, for any Keras backend."""
+
+import copy
+
+import cv2
+import keras
+import numpy as np
+
+from casestudy.data.camera import (
+    NOISELESS,
+    Camera,
+    capture,
+    jpeg,
+    noise_level_map,
+    random_camera,
+    random_light,
+)
+from casestudy.data.patches import Patches
+from casestudy.data.sets import sample
+
+UNKNOWN = -1.0  # in a noise level map: nobody knows how strong the noise is
+
+# Share of simulated captures that stay without noise: a network should learn to leave a clean
+# photograph alone.
+NOISELESS_SHARE = 1 / 8
+
+JPEG_BLOCK = 16  # px, with colour at half the resolution
+USUAL_QUALITY = 75  # of JPEG files, where programs are not told: libjpeg's, Pillow's, MATLAB's
+
+
+class PatchBatches(keras.utils.PyDataset):
+    """Batches of noisy and clean patches; each epoch has an order, crops and noise of its own.
+
+    Whatever is random depends on `seed`, the epoch and the batch alone, so that a training can
+    continue anywhere.
+
+    Parameters
+    ----------
+    patches : Patches
+    batch_size : int
+        Patches per batch.
+    crop_size : int
+        Side in pixels of the square that is cut out of each patch at random. 0 means whole
+        patches, and so does a crop larger than they are.
+    training : bool
+        Shuffle, and flip and turn each pair into one of its eight orientations at random. The
+        patches left after the last full batch wait for another epoch's order. Otherwise the
+        order is that of the patches, and the last batch holds what is left.
+    simulated_share : float
+        Share of every batch under simulated noise: a clean patch, in `random_light`, is
+        photographed again by a random simulated camera, or, of `NOISELESS_SHARE`, left so.
+    simulated_from : Patches or None
+        Where those clean patches are drawn from; None: it is the patch whose turn it is.
+    recompressed_share : float
+        Share of the other patches that are compressed to JPEG once more, as photographs are
+        when they are passed on: noise is then smoother, and has less colour. Noisy and clean
+        image are compressed alike, because what the compression takes is not noise; half of them
+        at a quality of `USUAL_QUALITY`, the others at one uniform in 60 to 100.
+    exposure_matched : bool
+        Shift the other patches' clean colours to the mean of the noisy ones. Two shots of a scene
+        differ in exposure where lamps flicker, by up to five of 255 levels in PolyU. That can
+        not be seen in the noisy one, so a network would only learn it of each scene by heart.
+    level_maps : bool
+        Give CBDNet's noise level map as a second target. It is known for captures of `sample`
+        and of `simulated_share`, and `UNKNOWN` for others.
+    seed : int
+    workers : int
+        Threads that make batches while a network is trained on those before.
+
+    Notes
+    -----
+    A batch is a tuple (noisy, target) of float32 arrays in [0, 1], shape (N, size, size, 3).
+    The target is the clean patches, or with `level_maps` a dict of two: denoised and
+    noise_level_map.
+    """
+
+    def __init__(
+        self,
+        patches: Patches,
+        batch_size: int = 32,
+        crop_size: int = 0,
+        training: bool = False,
+        simulated_share: float = 0.0,
+        simulated_from: Patches | None = None,
+        recompressed_share: float = 0.0,
+        exposure_matched: bool = False,
+        level_maps: bool = False,
+        seed: int = 0,
+        workers: int = 1,
+    ):
+        super().__init__(workers=workers, max_queue_size=2 * workers)
+        self.patches, self.batch_size = patches, min(batch_size, len(patches))
+        self.crop_size = min(crop_size or patches.size, patches.size)
+        self.training, self.seed = training, seed
+        self.simulated_share, self.simulated_from = simulated_share, simulated_from
+        self.recompressed_share, self.exposure_matched = recompressed_share, exposure_matched
+        self.level_maps = level_maps
+        whole = len(patches) // self.batch_size
+        self.batches_per_epoch = whole if training else -(-len(patches) // self.batch_size)
+        self._choose(0, range(self.batches_per_epoch))
+
+    def part(self, epoch: int, first: int = 0, count: int | None = None) -> "PatchBatches":
+        """Return the batches of an epoch from position `first` on, all or `count` of them."""
+        part = copy.copy(self)
+        part._choose(epoch, range(self.batches_per_epoch)[first:][:count])
+        return part
+
+    def _choose(self, epoch: int, positions: range) -> None:
+        self.epoch, self.positions = epoch, positions
+        self.order = np.arange(len(self.patches))
+        if self.training:
+            np.random.default_rng((self.seed, epoch, 0)).shuffle(self.order)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray | dict[str, np.ndarray]]:
+        position = self.positions[index]
+        chosen = self.order[position * self.batch_size :][: self.batch_size]
+        rng = np.random.default_rng((self.seed, self.epoch, position + 1))
+        # A share of 0.3 of 4 patches is 1.2: one patch, and in every fifth batch two.
+        simulated = rng.permutation(len(chosen)) < np.floor(
+            self.simulated_share * len(chosen) + rng.random()
+        )
+        examples = [
+            self._example(patch, is_simulated, rng)
+            for patch, is_simulated in zip(chosen, simulated, strict=True)
+        ]
+        noisy, clean, *level_maps = map(np.stack, zip(*examples, strict=True))
+        noisy, clean = noisy / np.float32(255), clean / np.float32(255)
+        if self.level_maps:
+            return noisy, {"denoised": clean, "noise_level_map": level_maps[0]}
+        return noisy, clean
+
+    def _example(
+        self, patch: int, is_simulated: bool, rng: np.random.Generator
+    ) -> list[np.ndarray]:
+        """Return one cropped and turned patch, noisy and clean, and its level map if wanted."""
+        capture = self._simulated if is_simulated else self._real
+        noisy, clean, camera, iso = capture(patch, rng)
+        images = [noisy, clean]
+        if self.level_maps and camera:
+            images.append(noise_level_map(clean, camera, iso))
+        elif self.level_maps:
+            images.append(np.full(clean.shape, UNKNOWN, np.float32))
+        orientation = rng.integers(8) if self.training else 0
+        return [oriented(image, orientation) for image in images]
+
+    def _real(
+        self, patch: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, Camera | None, float]:
+        if rng.random() >= self.recompressed_share:
+            noisy, clean = self._crop(self.patches, patch, self.crop_size, rng)
+            return noisy, self._matched(clean, patch), *self._camera(patch)
+        # A photograph may have been cut anywhere, so JPEG's blocks may begin anywhere.
+        side = min(self.crop_size + JPEG_BLOCK, self.patches.size)
+        noisy, clean = self._crop(self.patches, patch, side, rng)
+        quality = USUAL_QUALITY if rng.random() < 0.5 else int(rng.integers(60, 101))
+        noisy, clean = jpeg(noisy, quality), jpeg(clean, quality)
+        top, left = rng.integers(side - self.crop_size + 1, size=2)
+        part = slice(top, top + self.crop_size), slice(left, left + self.crop_size)
+        return noisy[part], self._matched(clean[part], patch), None, 0
+
+    def _matched(self, clean: np.ndarray, patch: int) -> np.ndarray:
+        if not self.exposure_matched:
+            return clean
+        # Of the whole patch, in whose mean there is no noise left.
+        whole = self.patches.crop(patch, 0, 0, self.patches.size)
+        noisy_mean, clean_mean = (np.array(cv2.mean(image)[:3]) for image in whole)
+        return np.clip(clean + (noisy_mean - clean_mean), 0, 255).astype(np.float32)
+
+    def _simulated(
+        self, patch: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, Camera, float]:
+        source = self.patches
+        if self.simulated_from:
+            source, patch = self.simulated_from, rng.integers(len(self.simulated_from))
+        _, clean = self._crop(source, patch, self.crop_size, rng)
+        clean = random_light(clean, rng)
+        if rng.random() < NOISELESS_SHARE:
+            return clean, clean, NOISELESS, 1
+        camera = random_camera(rng)
+        return *capture(clean, camera, 1, rng), camera, 1
+
+    @staticmethod
+    def _crop(
+        source: Patches, patch: int, side: int, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        top, left = rng.integers(source.size - side + 1, size=2)
+        return source.crop(patch, top, left, side)
+
+    def _camera(self, patch: int) -> tuple[Camera | None, float]:
+        """Return the simulated camera and ISO that a patch was captured with, or None."""
+        name, iso = self.patches.table.loc[patch, ["camera", "iso"]]
+        return sample.CAMERAS_BY_NAME.get(name), iso
+
+
+def oriented(image: np.ndarray, orientation: int) -> np.ndarray:
+    """Return one of the eight flips and quarter turns of a square image.
+
+    Parameters
+    ----------
+    image : ndarray, shape (size, size, channels)
+    orientation : int
+        0 to 7; 0 leaves the image as it is, 4 and more mirror it.
+    """
+    image = np.rot90(image, orientation % 4)
+    return image[:, ::-1] if orientation >= 4 else image

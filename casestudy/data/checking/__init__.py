@@ -1,0 +1,1 @@
+"""Whether the two images of a pair show the same."""

@@ -1,0 +1,164 @@
+"""What every notebook starts with: checked parameters, split patches, and a run folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from casestudy import CaseStudyError
+from casestudy.data.catalogue import Pair, load_pairs
+from casestudy.data.cutting import corners
+from casestudy.data.patches import Patches, cut_patches, split_pairs
+from casestudy.data.settings import check_parameters
+from casestudy.files.folders import absolute, reports_root, run_name
+
+SPLITS = {"native": "scene", "article": "image"}  # protocol: what is drawn to test on
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A dataset split into patches, and the folder that a run's results go to.
+
+    Parameters
+    ----------
+    folder : Path
+        The run folder.
+    train, validation, test : Patches
+        No scene (with `split_by="scene"`) or pair (with "image") stands in two of them.
+    """
+
+    folder: Path
+    train: Patches
+    validation: Patches
+    test: Patches
+
+    @property
+    def models(self) -> Path:
+        """The folder of trained networks in the run folder."""
+        return self.folder / "models"
+
+
+def open_experiment(
+    dataset: str = "sample",
+    run_folder: str = "",
+    seed: int = 0,
+    split_by: str = "",
+    protocol: str = "native",
+    patch_size: int = 256,
+    max_pairs: int = 0,
+    max_test_patches: int = 0,
+    max_train_patches: int = 0,
+    max_validation_patches: int = 0,
+    **others: object,
+) -> Experiment:
+    """Check a notebook's parameters, cut the dataset into patches and split them.
+
+    Parameters
+    ----------
+    dataset : str
+        See `casestudy.data.catalogue.load_pairs`.
+    run_folder : str
+        Folder for scores and models; "" means `reports/<dataset>` in the project.
+    seed : int
+        Decides the split, where the dataset does not.
+    split_by : {"", "scene", "image"}
+        See `casestudy.data.patches.split_pairs`; "" is as the protocol says.
+    protocol : {"native", "article"}
+        "native" splits by scene and cuts photographs as they are. "article" splits by image and
+        resizes to 1024x1024, 16 patches of 256x256 each: of 541 pairs 109 to test (1,744
+        patches), and 432 (6,912) to train and to validate together.
+    patch_size : int
+        See `casestudy.data.patches.cut_patches`.
+    max_pairs, max_test_patches, max_train_patches, max_validation_patches : int
+        For a quick look: at most so many pairs in all, patches to score, to train on, and to
+        validate on after each epoch; 0 means all.
+    **others
+        Further parameters of the notebook, checked here with the rest.
+
+    Returns
+    -------
+    Experiment
+        Split as the dataset says, else 20 % of the scenes (or pairs) to test and 10 % of the
+        others to validate; see `casestudy.data.patches.split_pairs`.
+
+    Raises
+    ------
+    CaseStudyError
+        For wrong parameters, before any work starts; for missing or unsound data.
+    """
+    check_parameters(
+        {
+            "dataset": dataset,
+            "run_folder": run_folder,
+            "seed": seed,
+            "split_by": split_by,
+            "protocol": protocol,
+            "patch_size": patch_size,
+            "max_pairs": max_pairs,
+            "max_train_patches": max_train_patches,
+            "max_validation_patches": max_validation_patches,
+            "max_test_patches": max_test_patches,
+            **others,
+        }
+    )
+    dataset = absolute(dataset)  # what is written down holds for any working directory
+    split_by = split_by or SPLITS[protocol]
+    pairs = _choose_pairs(dataset, split_by, max_pairs)
+    patches = cut_patches(dataset, pairs, patch_size, protocol)
+    train, validation, test = (
+        patches.of_images([pair.id for pair in part])
+        for part in split_pairs(pairs, split_by, seed)
+    )
+    return Experiment(
+        folder=Path(run_folder) if run_folder else reports_root() / run_name(dataset),
+        train=train.spread(max_train_patches),
+        validation=validation.spread(max_validation_patches),
+        test=test.spread(max_test_patches),
+    )
+
+
+def refuse_unusable(
+    dataset: str,
+    split_by: str = "",
+    protocol: str = "native",
+    patch_size: int = 256,
+    max_pairs: int = 0,
+    **_others: object,
+) -> None:
+    """Raise CaseStudyError for data that `open_experiment` would refuse; nothing is decoded."""
+    for pair in _choose_pairs(dataset, split_by or SPLITS[protocol], max_pairs):
+        if protocol == "native":
+            corners(pair.size(), patch_size, str(pair))
+
+
+def _choose_pairs(dataset: str, split_by: str, max_pairs: int) -> list[Pair]:
+    pairs = load_pairs(dataset)
+    _refuse_all_to_test(dataset, pairs)
+    pairs = few(pairs, max_pairs)
+    _refuse_too_few(dataset, pairs, split_by)
+    return pairs
+
+
+def _refuse_all_to_test(dataset: str, pairs: list[Pair]) -> None:
+    if all(pair.part == "test" for pair in pairs):
+        raise CaseStudyError(
+            f"{dataset}: all {len(pairs)} pairs are to test on, so there is nothing to train on. "
+            f"To score a network on them, run `casestudy evaluate ridnet --dataset {dataset}`."
+        )
+
+
+def _refuse_too_few(dataset: str, pairs: list[Pair], split_by: str) -> None:
+    images, scenes = len(pairs), len({pair.scene for pair in pairs})
+    if (scenes if split_by == "scene" else images) < 3:
+        remedy = "split by image (split_by=image), or add" if images >= 3 else "Add"
+        raise CaseStudyError(
+            f"{dataset}: {images} pairs of {scenes} scenes. At least 3 {split_by}s are needed, to "
+            f"train, to validate and to test. {remedy.capitalize()} pairs of other scenes."
+        )
+
+
+def few(pairs: list[Pair], count: int) -> list[Pair]:
+    """Return at most `count` pairs, evenly spaced over all; 0 means all."""
+    if not 0 < count < len(pairs):
+        return pairs
+    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, count).round().astype(int)]

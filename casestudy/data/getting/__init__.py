@@ -1,0 +1,1 @@
+"""Downloading, unpacking and adding datasets."""

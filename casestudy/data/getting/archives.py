@@ -1,0 +1,246 @@
+"""Unpack zip and tar archives so that nothing they hold can do harm.
+
+A name that leads out of the folder, a link or a device refuses the whole archive before anything
+is written. Files are unpacked into a hidden folder first and get their places when all are whole.
+"""
+
+import hashlib
+import lzma
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from casestudy import CaseStudyError
+
+MAX_FILES = 50_000
+MAX_EXPANSION = 50  # times the archive's size; photographs hardly shrink in an archive
+SMALL = 100_000_000  # bytes; archives may unpack to so much, whatever their size
+RESERVE = 500_000_000  # bytes of disk that are left free
+
+CHUNK = 1 << 20  # bytes
+
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,  # a way of compression that zipfile does not know
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive.
+
+    Parameters
+    ----------
+    path : PurePosixPath
+        Relative, without "..".
+    size : int
+        Bytes when unpacked.
+    open : callable
+        Returns a stream of its content.
+    """
+
+    path: PurePosixPath
+    size: int
+    open: Callable[[], BinaryIO]
+
+
+@contextmanager
+def open_archive(archive: Path) -> Iterator[list[Member]]:
+    """Yield the files in a zip or tar archive (plain, gzip, bzip2 or xz).
+
+    Raises
+    ------
+    CaseStudyError
+        If it is neither or is damaged; if it is encrypted, holds names that lead out of a folder,
+        equal names, links or devices, or unpacks to much more than archives of photographs do.
+    """
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as file:
+                yield _checked(archive, _zip_members(file))
+        else:
+            with tarfile.open(archive) as file:
+                yield _checked(archive, _tar_members(file))
+    except (*_DAMAGED, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk
+            raise
+        raise CaseStudyError(
+            f"{archive} is not a whole zip or tar archive ({error}): its download was cut off, or "
+            "it is damaged. Download it again."
+        ) from error
+
+
+def unpack(archive: Path, members: Sequence[Member], folder: Path) -> None:
+    """Unpack an archive into a folder, with a progress bar.
+
+    After an interruption the same call goes on: what was whole is not unpacked again. Files that
+    are in the folder already stay as they are, if they hold the same.
+
+    Parameters
+    ----------
+    archive : Path
+    members : sequence of Member
+        From `open_archive`, which must still be open.
+    folder : Path
+        Created if needed.
+
+    Raises
+    ------
+    CaseStudyError
+        If a file with another content is in its place, or the disk has too little space.
+    OSError
+        If it cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [member for member in members if not _is_there(archive, member, folder)]
+    staging = _staging(archive, folder)
+    left = [m for m in missing if not (staging / "files" / m.path).exists()]
+    require_space(folder, sum(member.size for member in left))
+    total, title = sum(member.size for member in left), f"Unpacking {archive.name}"
+    with tqdm(total=total, desc=title, unit="B", unit_scale=True) as bar:
+        for member in left:
+            _unpack_one(member, staging)
+            bar.update(member.size)
+    _put_in_place(staging / "files", missing, folder)
+    shutil.rmtree(staging, ignore_errors=True)
+
+
+def require_space(folder: Path, size: int) -> None:
+    """Raise a CaseStudyError if a folder's disk has less than `size` bytes, and some, left."""
+    free = shutil.disk_usage(folder).free
+    if size and free < size + RESERVE:
+        raise CaseStudyError(
+            f"{folder} needs {size / 1e9:.1f} GB of disk, of which {free / 1e9:.1f} GB are free "
+            f"({RESERVE / 1e9:.1f} GB are to stay so). Free some space, or set CASESTUDY_DATA to "
+            "a folder on a larger disk; the same command goes on."
+        )
+
+
+def _zip_members(file: zipfile.ZipFile) -> Iterator[tuple[str, Member]]:
+    """Yield what is wrong with each file, or "", and the file."""
+    for info in file.infolist():
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        wrong = "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else "is a link or a device"
+        if info.flag_bits & 1:
+            wrong = "is encrypted"
+        if wrong or not info.is_dir():
+            yield wrong, Member(_path(info.filename), info.file_size, lambda i=info: file.open(i))
+
+
+def _tar_members(file: tarfile.TarFile) -> Iterator[tuple[str, Member]]:
+    for info in file:
+        wrong = "" if info.isfile() or info.isdir() else "is a link or a device"
+        if wrong or not info.isdir():
+            yield wrong, Member(_path(info.name), info.size, lambda i=info: file.extractfile(i))
+    # A damaged header looks like the end to tarfile, which never reads on to the checksum of a
+    # compressed stream.
+    file.fileobj.seek(file.offset)
+    while rest := file.fileobj.read(CHUNK):
+        if rest.strip(b"\0"):
+            raise tarfile.ReadError("something follows its end")
+
+
+def _path(name: str) -> PurePosixPath:
+    """Return a name as a path; separators of Windows count, too."""
+    return PurePosixPath(name.replace("\\", "/"))
+
+
+def _checked(archive: Path, members: Iterator[tuple[str, Member]]) -> list[Member]:
+    checked, seen, total = [], set(), 0
+    limit = max(SMALL, MAX_EXPANSION * archive.stat().st_size)
+    for wrong, member in members:
+        name = str(member.path)
+        total += member.size
+        if _leads_out(member.path):
+            wrong = "leads out of the folder"
+        elif not name.isprintable():
+            wrong = "is no name for a file"
+        elif name.casefold() in seen:
+            wrong = "is there twice"
+        elif len(checked) >= MAX_FILES or total > limit:
+            wrong = "is one file too many: it unpacks to more than photographs do"
+        if wrong:
+            raise CaseStudyError(
+                f"{archive} is not unpacked, because {name!r} in it {wrong}. Nothing was written. "
+                "Download the archive again from its official page."
+            )
+        seen.add(name.casefold())
+        checked.append(member)
+    return checked
+
+
+def _leads_out(path: PurePosixPath) -> bool:
+    """Tell whether a path is absolute, on a drive of Windows, goes up or nowhere."""
+    return not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
+
+
+def _is_there(archive: Path, member: Member, folder: Path) -> bool:
+    """Tell whether a file is in its place; raise a CaseStudyError if another one is."""
+    place = folder / member.path
+    if not place.exists():
+        return False
+    if not place.is_file() or place.stat().st_size != member.size or not _equal(member, place):
+        raise CaseStudyError(
+            f"{place} is not what {archive} holds under this name; another program may have "
+            "unpacked it in part. Move it away; the same command then goes on."
+        )
+    return True
+
+
+def _equal(member: Member, place: Path) -> bool:
+    with member.open() as packed, place.open("rb") as file:
+        while chunk := packed.read(CHUNK):
+            if file.read(len(chunk)) != chunk:
+                return False
+    return True
+
+
+def _staging(archive: Path, folder: Path) -> Path:
+    """Return where this archive is unpacked first; what is left of an older one is deleted."""
+    state = archive.stat()
+    version = hashlib.sha256(f"{state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:8]
+    prefix = f".unpacking-{archive.name}-"
+    staging = folder / f"{prefix}{version}"
+    for older in folder.glob(".unpacking-*"):
+        if older.name.startswith(prefix) and older != staging:
+            shutil.rmtree(older)
+    return staging
+
+
+def _unpack_one(member: Member, staging: Path) -> None:
+    """Write a file of the staging folder; under its own name only when it is whole."""
+    place, part = staging / "files" / member.path, staging / "part"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with member.open() as packed, part.open("wb") as file:
+        shutil.copyfileobj(packed, file, CHUNK)
+        file.flush()
+        os.fsync(file.fileno())
+    if part.stat().st_size != member.size:
+        raise EOFError(f"{member.path} ends early")
+    part.replace(place)
+
+
+def _put_in_place(unpacked: Path, members: Sequence[Member], folder: Path) -> None:
+    """Move what was unpacked: each outermost folder at once, unless there is one of its name."""
+    for top in dict.fromkeys(member.path.parts[0] for member in members):
+        if not (folder / top).exists():
+            (unpacked / top).rename(folder / top)
+    for member in members:
+        place = folder / member.path
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            (unpacked / member.path).rename(place)

@@ -1,0 +1,1 @@
+"""One file per dataset: where its pairs are, and what they are called."""

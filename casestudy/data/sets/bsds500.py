@@ -1,0 +1,98 @@
+"""BSDS500: clean photographs, to be disturbed by simulated cameras.
+
+Arbelaez, Maire, Fowlkes, Malik, "Contour Detection and Hierarchical Image Segmentation", TPAMI
+2011, doi:10.1109/TPAMI.2010.161. 200 photographs to train, 100 to validate, 200 to test, 481x321.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from casestudy import CaseStudyError
+from casestudy.data import camera
+from casestudy.data.pairs import Pair, file_fingerprint
+from casestudy.data.sets.simulated import SimulatedPair
+from casestudy.files.folders import data_root
+from casestudy.files.photos import read_image
+
+TERMS = "research and education, non-commercial"
+REMEDY = (
+    "unpack BSR_bsds500.tgz (71 MB) from "
+    "www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html and copy what is "
+    "in BSR/BSDS500/data/images to bsds500/ in the data root"
+)
+PARTS = {"train": "train", "val": "validation", "test": "test"}  # of a split, by folder
+PHOTOGRAPHS = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanPair(Pair):
+    """A photograph as it is, for the noisy and for the clean image."""
+
+    photograph: Path
+
+    def __str__(self) -> str:
+        return str(self.photograph)
+
+    def load(self) -> tuple[np.ndarray, np.ndarray]:
+        image = read_image(self.photograph)
+        return image, image
+
+    def fingerprint(self) -> str:
+        return file_fingerprint(self.photograph)
+
+
+def pairs() -> list[SimulatedPair]:
+    """Return every photograph as one random camera takes it, with noise (`casestudy.data.camera`).
+
+    Raises
+    ------
+    CaseStudyError
+        If they are not under the data root, or not all of them.
+    """
+    return [
+        SimulatedPair(
+            id=path.stem,
+            scene=path.stem,
+            camera="random simulated",
+            iso=1,
+            part=PARTS[path.parent.name],
+            photograph=path,
+            simulated_camera=camera.random_camera(np.random.default_rng(list(path.stem.encode()))),
+        )
+        for path in _photographs()
+    ]
+
+
+def clean_pairs() -> list[CleanPair]:
+    """Return every photograph as it is, without noise: a denoiser should not change it.
+
+    Raises
+    ------
+    CaseStudyError
+        If they are not under the data root, or not all of them.
+    """
+    return [
+        CleanPair(id=path.stem, scene=path.stem, part=PARTS[path.parent.name], photograph=path)
+        for path in _photographs()
+    ]
+
+
+def folder() -> Path:
+    """Return the folder that holds train, val and test."""
+    return data_root() / "bsds500"
+
+
+def _photographs() -> list[Path]:
+    paths = [path for part in PARTS for path in sorted((folder() / part).glob("*.jpg"))]
+    if not paths:
+        raise CaseStudyError(
+            f"BSDS500's photographs are not in {folder()}. To get them, {REMEDY}; "
+            "or set CASESTUDY_DATA to the folder that holds bsds500/."
+        )
+    if len(paths) != PHOTOGRAPHS:
+        raise CaseStudyError(
+            f"{folder()} holds {len(paths)} of {PHOTOGRAPHS} photographs. To get all, {REMEDY}."
+        )
+    return paths

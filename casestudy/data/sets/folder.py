@@ -1,0 +1,92 @@
+"""Pairs of your own: `PATH/noisy` and `PATH/clean` with equal file names."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from casestudy import CaseStudyError
+from casestudy.data.pairs import FilePair
+
+EXTENSIONS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
+
+_LAYOUT = (
+    "Expected PATH/noisy/NAME and PATH/clean/NAME with equal names (PNG, JPEG, TIFF, BMP, WebP)"
+)
+
+
+def pairs(path: str) -> list[FilePair]:
+    """Return the pairs of a folder, sorted by name; each is a scene of its own.
+
+    Parameters
+    ----------
+    path : str
+        A folder with `noisy` and `clean` in it; `~` is the home folder, and a relative path
+        starts at the working directory. Names must agree to the letter, upper and lower case
+        included. Hidden files and files that are no images (by extension) are left alone.
+
+    Raises
+    ------
+    CaseStudyError
+        If a folder is missing, there is no image, or an image has no partner.
+    """
+    found, lonely = find(path)
+    refuse_lonely(lonely, f"folder:{path}")
+    return found
+
+
+def find(path: str) -> tuple[list[FilePair], list[Path]]:
+    """Return the pairs of a folder, and the images that have no partner.
+
+    Raises
+    ------
+    CaseStudyError
+        If a folder is missing or there is no image at all.
+    """
+    root = Path(path).expanduser()
+    noisy, clean = (_images(root / side) for side in ("noisy", "clean"))
+    if not noisy and not clean:
+        raise CaseStudyError(f"{root} holds no images. {_LAYOUT}.")
+    matched, lonely = match(noisy, clean)
+    stems = Counter(Path(name).stem for name in matched)
+    found = []
+    for name, (noisy_path, clean_path) in matched.items():
+        id = Path(name).stem if stems[Path(name).stem] == 1 else name
+        found.append(FilePair(id=id, scene=id, noisy_path=noisy_path, clean_path=clean_path))
+    return found, lonely
+
+
+def match(
+    noisy: Mapping[str, Path], clean: Mapping[str, Path]
+) -> tuple[dict[str, tuple[Path, Path]], list[Path]]:
+    """Return `{key: (noisy, clean)}` in the order of keys, and the files without a partner."""
+    matched = {key: (noisy[key], clean[key]) for key in sorted(noisy.keys() & clean.keys())}
+    lonely = [files[key] for files in (noisy, clean) for key in files if key not in matched]
+    return matched, sorted(lonely)
+
+
+def refuse_lonely(lonely: list[Path], dataset: str) -> None:
+    """Raise a CaseStudyError that names the files without a partner, if there are any."""
+    if lonely:
+        names = ", ".join(str(path) for path in lonely[:3]) + (", ..." if lonely[3:] else "")
+        raise CaseStudyError(
+            f"{len(lonely)} image(s) without a partner: {names}. Add the other half or remove "
+            f"them; `casestudy data check {dataset}` lists all."
+        )
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise CaseStudyError(f"{folder} is not there. {_LAYOUT}.")
+    found = {
+        path.name: path
+        for path in folder.iterdir()
+        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
+    }
+    for name in found:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise CaseStudyError(
+                f"The name of {name!a} in {folder} is not UTF-8. Rename it."
+            ) from None
+    return found

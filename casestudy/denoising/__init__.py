@@ -1,0 +1,4 @@
+"""Any photograph, by any method, in any runtime.
+
+Imports `models`, `data` and `files`.
+"""

@@ -1,0 +1,311 @@
+"""Networks as LiteRT files: in floats, and in 8-bit integers, which are smaller and faster.
+
+LiteRT is what TensorFlow Lite is called since 2024. Every file takes images of any size.
+
+Kinds of file:
+
+float32
+    The network as it was trained.
+float16
+    Weights stored in 16 bits, computed in 32: half the size.
+dynamic-int8
+    Weights in 8 bits; the features before each convolution are brought to 8 bits as they come.
+int8
+    Weights and features in 8 bits, on scales that were measured on calibration images. In floats
+    stay the last convolution and what follows: most networks add their input there, which would
+    else have been rounded to 8 bits; and what is `SENSITIVE`.
+"""
+
+import contextlib
+import io
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+from litert_quantizer import quantizer, recipe
+from litert_quantizer.algorithm_manager import AlgorithmName
+from litert_quantizer.calibrator import CalibrationMode
+from litert_quantizer.qtyping import TFLOperationName
+
+from casestudy import CaseStudyError
+from casestudy.data.patches import Patches
+from casestudy.files.writing import written_whole
+from casestudy.models.inspection import block_of
+
+KINDS = ("float32", "float16", "dynamic-int8", "int8")
+# What suffers from 8 bits. By `sensitivity`: blocks without a skip, which carry the picture; and
+# the end of one of PRIDNet's scales, where an error covers 8x8 pixels. And the end of RIDNet's
+# modules: weights of channels, what they weigh, and the sums of the skips, where what a module
+# adds is rounded with what it adds to.
+_ENDS = [f"eam{number}.{end}" for number in (1, 2, 3, 4) for end in ("attention", "short_skip")]
+SENSITIVE = {
+    "pridnet-half": ("estimate", "fusion", "pyramid8.up1", "pyramid8.out", "pyramid8.enlarge"),
+    "ridnet": ("head", *_ENDS, "long_skip"),
+}
+CALIBRATION_PATCHES = 16
+
+
+def convert(
+    model: keras.Model,
+    kind: str,
+    calibration: Iterable[np.ndarray] = (),
+    floats: Sequence[str] = (),
+    in_floats: bytes | None = None,
+) -> bytes:
+    """Return a network as the content of a LiteRT file.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `casestudy.models.build`.
+    kind : str
+        One of `KINDS`.
+    calibration : iterable of ndarray, shape (N, H, W, 3), float32 in [0, 1]
+        Noisy images for "int8". Never those that the network is tested on.
+    floats : sequence of str
+        Blocks of the network (`casestudy.models.inspection.block_of`) that "int8" leaves in
+        floats, such as those that suffer most by `sensitivity`, beside those in `SENSITIVE`.
+    in_floats : bytes, optional
+        The network as "float32", which others are made from, if that was made before.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is no such kind or block, no image to calibrate "int8" on, or another backend
+        than TensorFlow.
+    """
+    if kind not in KINDS:
+        raise CaseStudyError(f"Unknown kind {kind!r}. Known: {', '.join(KINDS)}.")
+    if keras.backend.backend() != "tensorflow":
+        raise CaseStudyError("LiteRT files are made by TensorFlow: unset KERAS_BACKEND.")
+    if floats and kind != "int8":
+        raise CaseStudyError(f"Blocks can be left in floats with int8 only, not with {kind}.")
+    if unknown := sorted(set(floats) - set(block_names(model))):
+        raise CaseStudyError(
+            f"{model.name} has no block {unknown[0]!r}. Known: {', '.join(block_names(model))}."
+        )
+    in_floats = in_floats or to_floats(model)
+    if kind == "float32":
+        return in_floats
+    if kind == "float16":
+        return _float16(in_floats)
+    if kind == "dynamic-int8":
+        return _dynamic_int8(in_floats)
+    return to_int8(
+        model, in_floats, calibrate(in_floats, calibration), blocks_in_floats(model, floats)
+    )
+
+
+def write(
+    model: keras.Model,
+    kind: str,
+    folder: Path,
+    calibration: Iterable[np.ndarray] = (),
+    in_floats: bytes | None = None,
+) -> Path:
+    """Write what `convert` returns as `<network>-<kind>.tflite` into a folder."""
+    file = folder / f"{model.name}-{kind}.tflite"
+    with written_whole(file) as temporary:
+        temporary.write_bytes(convert(model, kind, calibration, in_floats=in_floats))
+    return file
+
+
+def write_by_converter(
+    model: keras.Model, patch_size: int | None, folder: Path, in_8_bits: bool = False
+) -> Path:
+    """Write what TensorFlow's converter makes of a network by its own settings.
+
+    For patches of one size, or of any size for None; in floats, or with weights in 8 bits by its
+    setting for small files. See `convert` for what else can be done.
+    """
+    patch = keras.Input(batch_shape=(1, patch_size, patch_size, 3), name="noisy")
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(patch, model(patch)))
+    if in_8_bits:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    kind = "8-bit-weights" if in_8_bits else "floats"
+    file = folder / f"{model.name}-converter-{kind}-{patch_size or 'any'}.tflite"
+    with written_whole(file) as temporary:
+        temporary.write_bytes(_written(converter))
+    return file
+
+
+def write_variants(
+    model: keras.Model, folder: Path, calibration: Iterable[np.ndarray]
+) -> dict[str, Path | None]:
+    """Write a network in all kinds; see `convert`.
+
+    Returns
+    -------
+    dict of str to Path or None
+        Files by the names of variants; the first one is "Keras", without a file.
+    """
+    in_floats = convert(model, "float32")
+    return {"Keras": None} | {
+        f"LiteRT {kind}": write(model, kind, folder, calibration, in_floats) for kind in KINDS
+    }
+
+
+def convert_for_openvino(
+    model: keras.Model, calibration: Iterable[np.ndarray], path: Path
+) -> None:
+    """Write a network in 8 bits as OpenVINO's files: `path`, and the weights beside it.
+
+    As "int8" of `convert`, the last convolution and what follows stay in floats.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `casestudy.models.build`.
+    calibration : iterable of ndarray, shape (1, H, W, 3), float32 in [0, 1]
+        Noisy images; never those that the network is tested on.
+    path : Path
+        Its suffix is .xml.
+    """
+    os.environ.setdefault("NNCF_CI", "1")  # it would else report every use to its makers
+    import nncf  # optional, as OpenVINO is
+    import openvino
+
+    images = tf.TensorSpec((None, None, None, 3), tf.float32, name="noisy")
+    with _quietly():
+        function = tf.function(_in_one_piece(model)).get_concrete_function(images)
+        in_floats = openvino.convert_model(function)
+        operations = in_floats.get_ordered_ops()
+        last = max(i for i, op in enumerate(operations) if op.get_type_name() == "Convolution")
+        kept = nncf.IgnoredScope(
+            names=[op.get_friendly_name() for op in operations[last:]], validate=False
+        )
+        in_8_bits = nncf.quantize(in_floats, nncf.Dataset(calibration), ignored_scope=kept)
+        openvino.save_model(in_8_bits, path, compress_to_fp16=False)
+
+
+def calibration_images(training: Patches) -> list[np.ndarray]:
+    """Return some noisy patches to calibrate on, each (1, size, size, 3), float32 in [0, 1]."""
+    chosen = training.spread(CALIBRATION_PATCHES)
+    return [chosen.noisy([i]) for i in range(len(chosen))]
+
+
+def block_names(model: keras.Model) -> list[str]:
+    """Return the names of blocks, without the last layer's if that is a block of its own."""
+    *layers, _ = (layer for layer in model.layers if layer.weights)
+    return list(dict.fromkeys(block_of(layer.name) for layer in layers))
+
+
+def blocks_in_floats(model: keras.Model, floats: Sequence[str]) -> list[str]:
+    """Return what "int8" leaves in floats: what suffers anyway, and the blocks asked for."""
+    return list(dict.fromkeys((*SENSITIVE.get(model.name, ()), *floats)))
+
+
+def calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str, object]:
+    """Return the range of every feature on calibration images."""
+    interpreter = Interpreter(model_content=in_floats)
+    ((signature, ends),) = interpreter.get_signature_list().items()
+    images = [{ends["inputs"][0]: noisy} for noisy in calibration]
+    if not images:
+        raise CaseStudyError("int8 needs noisy images to calibrate on.")
+    with _quietly():
+        work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())
+        # By default every feature of an image is kept: gigabytes, and three times as slow.
+        mode = CalibrationMode.CALIBRATION_PROFILER_BASED
+        return work.calibrate({signature: images}, num_threads=os.cpu_count(), mode=mode)
+
+
+def _float16(in_floats: bytes) -> bytes:
+    with _quietly():
+        work = quantizer.Quantizer(in_floats)
+        work.add_weight_only_config(
+            ".*",
+            TFLOperationName.ALL_SUPPORTED,
+            num_bits=16,
+            algorithm_key=AlgorithmName.FLOAT_CASTING,
+        )
+        return bytes(work.quantize(enable_progress_report=False).quantized_model)
+
+
+def _dynamic_int8(in_floats: bytes) -> bytes:
+    """Return a network with weights in 8 bits, but for those of transposed convolutions.
+
+    For these with features in floats LiteRT has no fast kernel.
+    """
+    work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
+    work.update_quantization_recipe(
+        ".*", TFLOperationName.CONV_2D_TRANSPOSE, algorithm_key=AlgorithmName.NO_QUANTIZE
+    )
+    with _quietly():
+        return bytes(work.quantize(enable_progress_report=False).quantized_model)
+
+
+def to_int8(
+    model: keras.Model, in_floats: bytes, measured: dict[str, object], floats: Sequence[str]
+) -> bytes:
+    """Return a network in 8 bits: all but some blocks, the last layer and the last operation."""
+    last = [layer.name for layer in model.layers if layer.weights][-1]
+    (result,) = Interpreter(model_content=in_floats).get_output_details()
+    everything = TFLOperationName.ALL_SUPPORTED
+    work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())
+    for names, operation in [
+        (".*", TFLOperationName.INPUT),
+        (".*", TFLOperationName.OUTPUT),
+        (re.escape(result["name"]), everything),
+        *((rf".*/{re.escape(name)}(\.|_\d+/).*", everything) for name in (*floats, last)),
+    ]:
+        work.update_quantization_recipe(names, operation, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    with _quietly():
+        return bytes(work.quantize(measured, enable_progress_report=False).quantized_model)
+
+
+class _DilatedConv2D(keras.layers.Conv2D):
+    """A dilated convolution as one operation.
+
+    Keras writes it as SpaceToBatch, Conv, BatchToSpace where height and width are not known,
+    with a dozen operations that compute shapes around each, all of them outside LiteRT's fast
+    kernels.
+    """
+
+    def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        return tf.nn.conv2d(
+            inputs, kernel, self.strides, self.padding.upper(), dilations=self.dilation_rate
+        )
+
+
+def to_floats(model: keras.Model) -> bytes:
+    return _written(tf.lite.TFLiteConverter.from_keras_model(_in_one_piece(model)))
+
+
+def _in_one_piece(model: keras.Model) -> keras.Model:
+    """Return a network that computes the same, its dilated convolutions as single operations."""
+
+    def same(layer: keras.Layer) -> keras.Layer:
+        dilated = isinstance(layer, keras.layers.Conv2D) and max(layer.dilation_rate) > 1
+        kind = _DilatedConv2D if dilated else type(layer)
+        return kind.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=same)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _written(converter: tf.lite.TFLiteConverter) -> bytes:
+    with _quietly():
+        return converter.convert()
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep hundreds of lines away: variables, progress, remarks for authors of the libraries."""
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

@@ -1,0 +1,96 @@
+"""Running networks by OpenVINO, in 8-bit integers: for processors without instructions for them.
+
+LiteRT's 8-bit kernels need VNNI instructions to be faster than floats by much; OpenVINO's do
+not. `pip install '.[openvino]'`.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from casestudy import CaseStudyError
+from casestudy.denoising.litert import conversion, make_once
+from casestudy.denoising.tiles import MULTIPLES, Denoiser, padded
+from casestudy.files.writing import written_whole
+
+MODEL = "network.xml"  # its weights lie beside it
+
+# Without a batch of images to share the cores, each image gets all of them. OpenVINO would
+# compute the floats in 16 bits where a processor can.
+OPTIONS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+
+
+def openvino_file(network: str) -> Path:
+    """Return a released network in 8 bits for OpenVINO, which is made when first asked for.
+
+    As `casestudy.denoising.litert.litert_file` returns one for LiteRT: calibrated on
+    the training scenes of `sample`, the last convolution in floats.
+
+    Parameters
+    ----------
+    network : str
+        A name in `casestudy.models.released.NETWORKS`.
+
+    Raises
+    ------
+    CaseStudyError
+        If OpenVINO is not installed; as `casestudy.models.load` and `make_once`.
+    """
+    folder = conversion("openvino", network, "int8")
+    _refuse_missing()
+    make_once(folder, f"{network}: making its 8-bit file for OpenVINO, once", _make_files, network)
+    return folder / MODEL
+
+
+def _make_files(network: str, folder: Path) -> None:
+    from casestudy import models
+    from casestudy.data.experiment import open_experiment
+    from casestudy.denoising.convert import calibration_images, convert_for_openvino
+
+    sample = open_experiment("sample", str(folder.parent))  # runs need a clone, this does not
+    calibration = calibration_images(sample.train)
+    with written_whole(folder) as temporary:
+        temporary.mkdir()
+        convert_for_openvino(models.load(network), calibration, temporary / MODEL)
+
+
+def openvino_denoiser(file: Path, network: str) -> Denoiser:
+    """Return a network's file for OpenVINO as a denoiser of images of any size.
+
+    Parameters
+    ----------
+    file : Path
+        From `openvino_file`.
+    network : str
+        A name in `casestudy.models.BUILDERS`.
+
+    Returns
+    -------
+    Denoiser
+        As from `casestudy.denoising.tiles.network_denoiser`.
+
+    Raises
+    ------
+    CaseStudyError
+        If OpenVINO is not installed, or the file is none of its.
+    """
+    _refuse_missing()
+    import openvino
+
+    try:
+        compiled = openvino.compile_model(file, "CPU", OPTIONS)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise CaseStudyError(f"{file} is no file for OpenVINO: {reason}") from None
+    return padded(lambda noisy: compiled(noisy.astype(np.float32))[0], MULTIPLES[network])
+
+
+def _refuse_missing() -> None:
+    try:
+        import nncf  # noqa: F401
+        import openvino  # noqa: F401
+    except ImportError:
+        raise CaseStudyError(
+            "OpenVINO is not installed. Install it with pip install '.[openvino]', or "
+            "choose another runtime."
+        ) from None

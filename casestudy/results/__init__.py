@@ -1,0 +1,4 @@
+"""Scores, tables and figures: what the notebooks show.
+
+Imports every room but `commands`.
+"""

@@ -1,0 +1,325 @@
+"""The comparison of all methods, read from the scores that they left in a run folder."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import bootstrap
+
+from casestudy import CaseStudyError
+from casestudy.data.patches import read_table
+from casestudy.files.folders import reports_root, run_name
+from casestudy.files.writing import written_whole
+from casestudy.models import released
+from casestudy.results.run import TRAINED_HERE, file_name
+from casestudy.training.manifest import seen, seen_scenes
+
+COLUMNS = [
+    "method",
+    "psnr_db",
+    "psnr_low",
+    "psnr_high",
+    "ssim",
+    "ssim_low",
+    "ssim_high",
+    "gain_db",
+    "gain_low",
+    "gain_high",
+    "behind_db",
+    "behind_low",
+    "behind_high",
+    "parameters",
+    "size_mb",
+    "seconds_per_megapixel",
+]
+
+
+def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
+    """Return the scores per patch of every method that wrote some.
+
+    Parameters
+    ----------
+    run_folder : Path
+    networks : {"released", "trained", "all"}
+        The networks that come with the package, those trained in this run folder, or both.
+        Methods that are no networks are always among the results.
+
+    Returns
+    -------
+    DataFrame
+        Rows of all `scores/*.csv`, with a column gain_db: PSNR over the noisy patch. A patch
+        that a method gave back exactly as the clean one, or that had no noise, has an infinite
+        PSNR, which no mean can hold; it is left out for every method, which is printed.
+
+    Raises
+    ------
+    CaseStudyError
+        If there are none, if "noisy" is missing, or if two methods were scored on different
+        patches, as happens when a parameter changed between two notebooks; if no patch has
+        noise.
+    """
+    files = sorted((run_folder / "scores").glob("*.csv"))
+    if not (run_folder / "scores" / "noisy.csv").exists():
+        raise CaseStudyError(f"No scores in {run_folder}. Run notebook 02 with this run folder.")
+    tables = [read_table(file) for file in files]
+    noisy = next(t for t in tables if t["method"].iloc[0] == "noisy")
+    patch = ["dataset", "image", "patch", "megapixels"]
+    for file, table in zip(files, tables, strict=True):
+        if not table[patch].equals(noisy[patch]):
+            raise CaseStudyError(
+                f"{file} holds scores of other patches than noisy.csv beside it. "
+                "Run its notebook again with the same parameters, or delete the file."
+            )
+    finite = _finite(tables)
+    if not finite.any():
+        raise CaseStudyError(
+            f"{run_folder / 'scores'}: on every patch a method has an infinite PSNR, as where "
+            "there is no noise. There is nothing to compare."
+        )
+    if not finite.all():
+        print(f"{np.sum(~finite)} patches without an error, whose PSNR is infinite, are left out.")
+    tables = [t.assign(gain_db=t["psnr_db"] - noisy["psnr_db"])[finite] for t in tables]
+    scores = pd.concat(tables, ignore_index=True)
+    chosen = {
+        "released": scores["method"].isin(released.TITLES.values()),
+        "trained": scores["method"].str.endswith(TRAINED_HERE),
+        "all": scores["parameters"] > 0,
+    }
+    return scores[chosen[networks] | (scores["parameters"] == 0)].reset_index(drop=True)
+
+
+def load_examples(run_folder: Path, method: str) -> np.ndarray:
+    """Return what a method made of the example patches: (K, size, size, 3), uint8."""
+    return np.load(run_folder / "scores" / f"{file_name(method)}.npy")
+
+
+def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return one row per method, best PSNR first.
+
+    Intervals are 95 % bootstrap intervals of the mean (percentiles of 2,000 resamples). Images
+    are resampled, not patches, since patches of one image are alike. Images of one scene are
+    alike too, so with few scenes the intervals are too narrow. How far a method is behind the
+    best is paired, patch by patch: how different the images are widens its interval little, so
+    it tells two methods apart where the other intervals overlap.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `load_scores`.
+    seed : int
+        Decides the resamples.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`. psnr_db and ssim are means over patches, gain_db the mean gain over
+        the noisy patches, behind_db the mean of what the method of the best mean PSNR has more.
+    """
+    of_best = scores.groupby("method")["psnr_db"].mean().idxmax()
+    best = scores.loc[scores["method"] == of_best, "psnr_db"].to_numpy()
+    rows = []
+    for method, table in scores.groupby("method"):
+        table = table.assign(behind_db=best - table["psnr_db"])
+        behind_low, behind_high = interval(table, "behind_db", "image", seed)
+        psnr_low, psnr_high = interval(table, "psnr_db", "image", seed)
+        ssim_low, ssim_high = interval(table, "ssim", "image", seed)
+        gain_low, gain_high = interval(table, "gain_db", "image", seed)
+        rows.append(
+            {
+                "method": method,
+                "psnr_db": table["psnr_db"].mean(),
+                "psnr_low": psnr_low,
+                "psnr_high": psnr_high,
+                "ssim": table["ssim"].mean(),
+                "ssim_low": ssim_low,
+                "ssim_high": ssim_high,
+                "gain_db": table["gain_db"].mean(),
+                "gain_low": gain_low,
+                "gain_high": gain_high,
+                "behind_db": table["behind_db"].mean(),
+                "behind_low": behind_low,
+                "behind_high": behind_high,
+                "parameters": table["parameters"].iloc[0],
+                "size_mb": table["size_mb"].iloc[0],
+                "seconds_per_megapixel": table["seconds"].sum() / table["megapixels"].sum(),
+            }
+        )
+    summary = pd.DataFrame(rows, columns=COLUMNS)
+    return summary.sort_values("psnr_db", ascending=False, ignore_index=True)
+
+
+def interval(table: pd.DataFrame, column: str, unit: str, seed: int) -> tuple[float, float]:
+    """Return the 95 % bootstrap interval of a column's mean: percentiles of 2,000 resamples.
+
+    Parameters
+    ----------
+    table : DataFrame
+    column : str
+    unit : str
+        Column whose values are resampled, such as "image": rows that share one are alike.
+    seed : int
+
+    Returns
+    -------
+    (float, float)
+        Not a number where there is one unit only.
+    """
+    units = table.groupby(unit)[column].agg(["sum", "count"]).to_numpy()
+    if len(units) < 2:
+        return np.nan, np.nan
+    if np.ptp(units[:, 0] / units[:, 1]) == 0:  # the bootstrap refuses what does not vary
+        return (units[0, 0] / units[0, 1],) * 2
+
+    def mean(total: np.ndarray, count: np.ndarray, axis: int = -1) -> np.ndarray:
+        return total.sum(axis=axis) / count.sum(axis=axis)
+
+    result = bootstrap(
+        tuple(units.T), mean, paired=True, n_resamples=2000, method="percentile", rng=seed
+    )
+    return tuple(result.confidence_interval)
+
+
+def as_table(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the summary as text to read: values rounded, intervals in brackets where known."""
+
+    def interval(low: float, high: float, digits: int) -> str:
+        return f" ({low:.{digits}f} to {high:.{digits}f})" if np.isfinite(low) else ""
+
+    rows = [
+        {
+            "method": row.method,
+            "PSNR (dB)": f"{row.psnr_db:.2f}{interval(row.psnr_low, row.psnr_high, 1)}",
+            "SSIM": f"{row.ssim:.3f}{interval(row.ssim_low, row.ssim_high, 2)}",
+            "gain (dB)": f"{row.gain_db:+.2f}{interval(row.gain_low, row.gain_high, 1)}",
+            "behind the best (dB)": f"{row.behind_db:.2f}"
+            + interval(row.behind_low, row.behind_high, 2),
+            "parameters": f"{row.parameters:,}",
+            "MB": f"{row.size_mb:.2f}",
+            "s per megapixel": f"{row.seconds_per_megapixel:.2f}",
+        }
+        for row in summary.itertuples()
+    ]
+    return pd.DataFrame(rows).set_index("method")
+
+
+def save_summary(summary: pd.DataFrame, run_folder: Path) -> None:
+    """Write the summary as `results.csv` into the run folder."""
+    with written_whole(run_folder / "results.csv") as temporary:
+        summary.to_csv(temporary, index=False, float_format="%.6g")
+
+
+def by_gain(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> dict[str, int]:
+    """Return the positions of the patches that a method helped most, typically and least.
+
+    Parameters
+    ----------
+    scores, noisy_scores : DataFrame
+        From `casestudy.results.metrics.score`, on the same patches.
+
+    Returns
+    -------
+    dict
+        Position by label, such as "best: +4.2 dB"; best, median and worst gain in PSNR, of
+        patches that have noise and an error left.
+    """
+    finite = _finite([scores, noisy_scores])
+    gain = np.where(finite, scores["psnr_db"], 0) - np.where(finite, noisy_scores["psnr_db"], 0)
+    order = np.argsort(-gain, kind="stable")
+    order = order[finite[order]]
+    chosen = {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
+    return {f"{rank}: {gain[i]:+.1f} dB": int(i) for rank, i in chosen.items()}
+
+
+def means(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the mean scores of several methods on the same patches.
+
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+        From `casestudy.results.metrics.score`; the first one of the noisy patches themselves.
+
+    Returns
+    -------
+    DataFrame
+        By method: psnr_db and ssim, and gain_db over the first. Patches of which a method has an
+        infinite PSNR are in no mean; see `load_scores`.
+    """
+    finite = _finite(tables)
+    found = pd.DataFrame(
+        {table["method"].iloc[0]: table[finite][["psnr_db", "ssim"]].mean() for table in tables}
+    ).T
+    return found.assign(gain_db=found["psnr_db"] - found["psnr_db"].iloc[0])
+
+
+def gain_by_setting(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> pd.DataFrame:
+    """Return a method's mean PSNR, and gain over noisy, in dB by camera and ISO; see `means`."""
+    finite = _finite([scores, noisy_scores])
+    gain = scores.assign(gain_db=scores["psnr_db"] - noisy_scores["psnr_db"])[finite]
+    return gain.groupby(["camera", "iso"], dropna=False)[["psnr_db", "gain_db"]].mean()
+
+
+def runs_beside(run_folder: Path, others: str) -> dict[str, Path]:
+    """Return run folders by their names: this one, and others in reports/ given as "one, two"."""
+    names = [name.strip() for name in others.split(",") if name.strip()]
+    folders = {run_folder.name: run_folder}
+    return folders | {name: reports_root() / run_name("", name) for name in names}
+
+
+def gains_by_run(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
+    """Return the mean gain in dB of every method (rows) in every run (columns), see `runs_beside`.
+
+    Raises
+    ------
+    CaseStudyError
+        If a run has no scores, see `load_scores`.
+    """
+    gains = {
+        run: load_scores(folder, networks).groupby("method")["gain_db"].mean()
+        for run, folder in runs.items()
+    }
+    return pd.DataFrame(gains).sort_values(next(iter(runs)), ascending=False).drop("noisy")
+
+
+def _finite(tables: Sequence[pd.DataFrame]) -> np.ndarray:
+    """Tell of which patches no method has an infinite PSNR, which no mean can hold."""
+    return np.isfinite([table["psnr_db"] for table in tables]).all(axis=0)
+
+
+def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
+    """Tell what each run was tested on.
+
+    Parameters
+    ----------
+    runs : mapping of str to Path
+        From `casestudy.results.comparison.runs_beside`.
+    networks : {"released", "trained", "all"}
+        As for `casestudy.results.comparison.load_scores`.
+
+    Returns
+    -------
+    DataFrame
+        One row per run: patches, images and scenes tested, noisy_psnr_db (mean), and seen, the
+        share of test patches whose scene is among those that these networks were trained on.
+    """
+    rows = {}
+    for run, folder in runs.items():
+        noisy = load_scores(folder, networks).query("method == 'noisy'")
+        dataset = noisy["dataset"].iloc[0]
+        files = (folder / "models").glob("*.json") if networks != "released" else ()
+        manifests = [json.loads(file.read_text()) for file in files]
+        if networks != "trained":
+            manifests += [released.read_manifest(name) for name in released.NETWORKS]
+        known = np.zeros(len(noisy), bool)
+        for manifest in manifests:
+            scenes = seen_scenes(manifest, dataset)
+            known |= seen(manifest, noisy, dataset) | noisy["scene"].isin(scenes)
+        rows[run] = {
+            "patches": len(noisy),
+            "images": noisy["image"].nunique(),
+            "scenes": noisy["scene"].nunique(),
+            "noisy_psnr_db": noisy["psnr_db"].mean(),
+            "seen": known.mean(),
+        }
+    return pd.DataFrame(rows).T

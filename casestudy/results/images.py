@@ -1,0 +1,157 @@
+"""Images side by side, and the parts of them that are worth looking at."""
+
+from collections.abc import Mapping
+
+import cv2
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from casestudy.data.patches import Patches
+from casestudy.denoising.tiles import Denoiser
+from casestudy.results.metrics import denoise_patches
+
+
+def show_images(rows: Mapping[str, Mapping[str, np.ndarray]], width: float = 3.2) -> Figure:
+    """Draw a grid of images.
+
+    Parameters
+    ----------
+    rows : mapping of row label to mapping of title to image
+        Images are (H, W, 3) or (H, W), uint8 or float in [0, 1]. A title is drawn over the
+        first row, and again where it changes from one row to the next.
+    width : float
+        Width of a panel in inches.
+    """
+    columns = max(len(images) for images in rows.values())
+    shapes = [next(iter(images.values())).shape for images in rows.values()]
+    ratios = [shape[0] / shape[1] for shape in shapes]
+    fig, axes = plt.subplots(
+        len(rows),
+        columns,
+        figsize=(width * columns, width * sum(ratios) + 0.4),
+        squeeze=False,
+        height_ratios=ratios,
+        layout="compressed",
+    )
+    shown: list[str] = []
+    for line, (label, images) in zip(axes, rows.items(), strict=True):
+        for ax in line:
+            ax.set_axis_off()
+        for ax, (title, image) in zip(line, images.items(), strict=False):
+            limits = {"vmin": 0, "vmax": 255 if image.dtype == np.uint8 else 1}
+            ax.imshow(_in_range(image), cmap="gray", interpolation="nearest", **limits)
+            if list(images) != shown:
+                ax.set_title(title, fontsize="medium")
+        line[0].text(
+            -0.04, 0.5, label, rotation=90, va="center", ha="right", transform=line[0].transAxes
+        )
+        shown = list(images)
+    return fig
+
+
+def zoom(
+    image: np.ndarray, size: int = 64, factor: int = 4, corner: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Return a square of an image with every pixel repeated.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3)
+    size : int
+        Side of the square in pixels.
+    factor : int
+        How often each pixel is repeated along each side.
+    corner : (int, int), optional
+        Row and column of its upper left pixel; by default it is the central square.
+    """
+    top, left = corner or [max((side - size) // 2, 0) for side in image.shape[:2]]
+    square = image[top : top + size, left : left + size]
+    return square.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
+    """Return the upper left corner of the square in which an image varies most, for `zoom`.
+
+    Detail is what denoising can cost; a square of nothing but sky shows none.
+
+    Parameters
+    ----------
+    clean : ndarray, shape (H, W, 3), uint8 or float in [0, 1]
+    size : int
+        Side of the square in pixels.
+    """
+    size = min(size, *clean.shape[:2])
+    mean, mean_square = (
+        cv2.boxFilter(values, -1, (size, size), anchor=(0, 0))
+        for values in (clean.astype(float), np.square(clean.astype(float)))
+    )
+    height, width = (side - size + 1 for side in clean.shape[:2])
+    variance = (mean_square - mean**2)[:height, :width].sum(axis=2)
+    top, left = np.unravel_index(variance.argmax(), variance.shape)
+    return int(top), int(left)
+
+
+def result_rows(
+    method: str, patches: Patches, denoiser: Denoiser, picked: Mapping[str, int]
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return what `show_images` needs to show what a method made of some patches.
+
+    Parameters
+    ----------
+    method : str
+    patches : Patches
+    denoiser : Denoiser
+        The method.
+    picked : mapping of row label to position
+        As from `casestudy.results.comparison.by_gain`.
+
+    Returns
+    -------
+    dict of row label to dict of title to image
+        Noisy, denoised, clean, and what is still wrong (result minus clean, times four).
+    """
+    positions = list(picked.values())
+    denoised = denoise_patches(denoiser, patches, positions)
+    noisy, clean = (
+        np.round(read(positions) * 255).astype(np.uint8) for read in (patches.noisy, patches.clean)
+    )
+    return {
+        label: {
+            "noisy": noisy[row],
+            method: denoised[row],
+            "clean": clean[row],
+            "error x 4": difference(denoised[row], clean[row]),
+        }
+        for row, label in enumerate(picked)
+    }
+
+
+def zoomed(rows: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
+    """Return the rows of `show_images`, the busiest square of each enlarged; see `busiest`."""
+    return {
+        label: {
+            title: zoom(image, corner=busiest(images["clean"])) for title, image in images.items()
+        }
+        for label, images in rows.items()
+    }
+
+
+def difference(image: np.ndarray, clean: np.ndarray, gain: float = 4.0) -> np.ndarray:
+    """Return what an image has that the clean one has not, amplified around mid-gray.
+
+    Parameters
+    ----------
+    image, clean : ndarray, shape (H, W, 3), uint8
+    gain : float
+        Amplification.
+
+    Returns
+    -------
+    ndarray, float in [0, 1]
+    """
+    return np.clip(0.5 + gain * (image.astype(np.float32) - clean) / 255, 0, 1)
+
+
+def _in_range(image: np.ndarray) -> np.ndarray:
+    return image if image.dtype == np.uint8 else np.clip(image, 0.0, 1.0)

@@ -1,0 +1,48 @@
+"""The strength at which Non-Local Means scores best on training patches."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from casestudy import CaseStudyError
+from casestudy.data.patches import Patches
+from casestudy.results.metrics import psnr
+
+
+def search_strength(
+    nlm: Callable[..., np.ndarray], patches: Patches, strengths: Sequence[float]
+) -> pd.DataFrame:
+    """Return the mean PSNR over patches for each strength.
+
+    Parameters
+    ----------
+    nlm : nlm_opencv or nlm_skimage
+    patches : Patches
+        Training patches; a strength chosen on test patches would flatter the method.
+    strengths : sequence of float
+
+    Returns
+    -------
+    DataFrame
+        Columns strength and psnr_db. Patches that come back exactly at some strength, as where
+        all is clipped to white, are left out: their PSNR is infinite.
+
+    Raises
+    ------
+    CaseStudyError
+        If none is left.
+    """
+    everything = np.arange(len(patches))
+    noisy, clean = patches.noisy(everything), patches.clean(everything)
+    psnr_db = np.array(
+        [
+            [psnr(c, d) for c, d in zip(clean, nlm(noisy, strength=strength), strict=True)]
+            for strength in tqdm(strengths, desc="strength", leave=False)
+        ]
+    )
+    finite = np.isfinite(psnr_db).all(axis=0)
+    if not finite.any():
+        raise CaseStudyError("No patch has noise to choose the strength of Non-Local Means on.")
+    return pd.DataFrame({"strength": strengths, "psnr_db": psnr_db[:, finite].mean(axis=1)})

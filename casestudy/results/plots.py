@@ -1,0 +1,336 @@
+"""The figures of the notebooks. Each function returns the figure; none shows or saves it.
+
+Images keep one fixed scale, [0, 255] in uint8 or [0, 1] in float, and are drawn pixel by pixel,
+so that panels can be compared.
+"""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+NOISY, CLEAN = "#c1543c", "#2f6f8f"  # the colours of noisy and clean in every plot
+CHANNELS = {"red": "#c0392b", "green": "#2e8b57", "blue": "#2c5fa8"}
+
+
+def use_style() -> None:
+    """Set the look of all figures and tables of a notebook."""
+    pd.set_option("display.max_colwidth", None)
+    sns.set_theme(style="whitegrid", context="notebook", font_scale=0.9)
+    plt.rcParams.update({"figure.dpi": 100, "figure.constrained_layout.use": True})
+
+
+def plot_intensity_histograms(noisy: np.ndarray, clean: np.ndarray) -> Figure:
+    """Draw the histogram of each channel of a pair of uint8 images."""
+    fig, axes = plt.subplots(1, 3, figsize=(10, 2.8), sharey=True)
+    for channel, (ax, name) in enumerate(zip(axes, CHANNELS, strict=True)):
+        for image, label, colour in ((noisy, "noisy", NOISY), (clean, "clean", CLEAN)):
+            counts = np.bincount(image[..., channel].ravel(), minlength=256)
+            ax.stairs(counts / counts.sum(), np.arange(257), fill=True, alpha=0.25, color=colour)
+            ax.stairs(counts / counts.sum(), np.arange(257), label=label, color=colour)
+        ax.set(title=name, xlabel="intensity (0-255)")
+    axes[0].set_ylabel("share of pixels")
+    axes[-1].legend()
+    return fig
+
+
+def plot_means(statistics: pd.DataFrame) -> Figure:
+    """Draw the distribution of the mean pixel value of noisy and clean images."""
+    long = statistics.melt(value_vars=["mean_noisy", "mean_clean"])
+    long["variable"] = long["variable"].str.removeprefix("mean_")
+    fig, ax = plt.subplots(figsize=(7, 3))
+    sns.histplot(
+        long,
+        x="value",
+        hue="variable",
+        palette=[NOISY, CLEAN],
+        bins=np.arange(0, 256, 15),
+        kde=True,
+        ax=ax,
+    )
+    ax.set(xlabel="mean pixel value of an image (0-255)", ylabel="images", xlim=(0, 255))
+    ax.get_legend().set_title(None)
+    return fig
+
+
+def plot_quality(statistics: pd.DataFrame) -> Figure:
+    """Draw histogram and density (PDF) of the PSNR and SSIM of noisy against clean."""
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3))
+    for ax, column, label in zip(axes, ("psnr_db", "ssim"), ("PSNR (dB)", "SSIM"), strict=True):
+        sns.histplot(statistics, x=column, stat="density", kde=True, color=NOISY, ax=ax)
+        ax.set(xlabel=f"{label} of noisy against clean", ylabel="density")
+    return fig
+
+
+def plot_noise_by_intensity(measured: pd.DataFrame) -> Figure:
+    """Draw noise against intensity: a column per camera, a row per channel, a line per ISO."""
+    with plt.rc_context({"figure.constrained_layout.use": False}):  # seaborn lays out itself
+        grid = sns.relplot(
+            measured.assign(ISO=measured["iso"].astype(object).fillna("unknown")),
+            x="intensity",
+            y="sigma",
+            hue="ISO",
+            palette="flare" if measured["iso"].nunique() > 1 else None,
+            row="channel",
+            col="camera",
+            kind="line",
+            height=1.9,
+            aspect=1.2,
+            legend="full",
+            facet_kws={"margin_titles": True},
+        )
+    grid.set_axis_labels("clean intensity", "")
+    grid.figure.supylabel("noise, standard deviation (both of 255)", fontsize="medium")
+    grid.set_titles(col_template="{col_name}", row_template="{row_name}")
+    return grid.figure
+
+
+def plot_autocorrelation(correlation: np.ndarray) -> Figure:
+    """Draw how the noise of a pixel correlates with that of its neighbours.
+
+    Parameters
+    ----------
+    correlation : ndarray, shape (2 reach + 1, 2 reach + 1)
+        From `casestudy.results.exploration.noise_autocorrelation`.
+    """
+    reach = correlation.shape[0] // 2
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=[1, 1.6])
+    extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
+    drawn = left.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1, extent=extent)
+    left.set(xlabel="columns apart", ylabel="rows apart")
+    left.grid(False)
+    fig.colorbar(drawn, ax=left, label="correlation")
+    apart = np.arange(reach + 1)
+    right.plot(apart, correlation[reach, reach:], "o-", color=NOISY, label="along a row")
+    right.plot(apart, correlation[reach:, reach], "s-", color=CLEAN, label="along a column")
+    right.plot(apart, apart == 0, ":", color="gray", label="white noise")
+    right.set(xlabel="distance (pixels)", ylabel="correlation")
+    right.legend()
+    return fig
+
+
+def plot_search(searches: Mapping[str, pd.DataFrame], noisy_psnr_db: float) -> Figure:
+    """Draw mean PSNR against filter strength for each method, and the noisy input's."""
+    fig, ax = plt.subplots(figsize=(7, 3.2))
+    for method, table in searches.items():
+        ax.plot(table["strength"], table["psnr_db"], "o-", label=method)
+    ax.axhline(noisy_psnr_db, color="gray", linestyle=":", label="noisy input")
+    ax.set(xlabel="strength (multiples of the estimated noise level)", ylabel="mean PSNR (dB)")
+    ax.legend()
+    return fig
+
+
+def plot_history(history: pd.DataFrame, noisy_psnr_db: float | None = None) -> Figure:
+    """Draw training and validation loss, and the PSNR of the validation patches, by epoch.
+
+    `noisy_psnr_db`, of the same patches before denoising, is drawn where it is known.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+    left.plot(history["epoch"], history["loss"], "o-", color=CLEAN, label="training")
+    left.plot(history["epoch"], history["val_loss"], "s-", color=NOISY, label="validation")
+    left.set(ylabel="loss", yscale="log")
+    left.legend()
+    right.plot(history["epoch"], history["val_psnr_db"], "s-", color=NOISY, label="denoised")
+    if noisy_psnr_db is not None:
+        right.axhline(noisy_psnr_db, color="gray", linestyle=":", label="noisy input")
+        right.legend()
+    right.set(ylabel="validation PSNR (dB)")
+    for ax in (left, right):
+        ax.set(xlabel="epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    return fig
+
+
+def plot_estimates(estimates: pd.DataFrame) -> Figure:
+    """Draw estimated against true noise, one point per patch."""
+    fig, ax = plt.subplots(figsize=(5, 3.6))
+    ax.scatter(estimates["true"], estimates["estimated"], color=NOISY, alpha=0.7)
+    ax.axline((0, 0), slope=1, color="gray", linewidth=1)
+    ax.set(xlim=(0, None), ylim=(0, None))
+    ax.set(xlabel="true noise (of full scale 1)", ylabel="estimated noise")
+    return fig
+
+
+def plot_attention(weights: pd.DataFrame) -> Figure:
+    """Draw each channel's attention weight for one image against that for another, by module.
+
+    Parameters
+    ----------
+    weights : DataFrame
+        From `casestudy.results.closeups.attention_weights`, for two images.
+    """
+    first, second = weights["image"].unique()
+    wide = weights.pivot(index=["module", "channel"], columns="image", values="weight")
+    modules = weights["module"].unique()
+    fig, axes = plt.subplots(1, len(modules), figsize=(10, 2.9), sharex=True, sharey=True)
+    for ax, module in zip(axes, modules, strict=True):
+        ax.scatter(wide.loc[module, first], wide.loc[module, second], s=12, color=CLEAN)
+        ax.axline((0, 0), slope=1, color="gray", linewidth=1)
+        ax.set(title=module, xlabel=f"weight, {first}", xlim=(0, 1), ylim=(0, 1))
+        ax.set_aspect("equal")
+    axes[0].set_ylabel(f"weight, {second}")
+    return fig
+
+
+def plot_gain_by_noise(scores: pd.DataFrame) -> Figure:
+    """Draw each test patch's gain against the quality of its noisy input, by method."""
+    noisy = scores[scores["method"] == "noisy"].set_index(["image", "patch"])["psnr_db"]
+    others = scores[scores["method"] != "noisy"].join(
+        noisy.rename("noisy_db"), on=["image", "patch"]
+    )
+    ranked = others.groupby("method")["gain_db"].mean().sort_values(ascending=False).index
+    fig, ax = plt.subplots(figsize=(10, 4))
+    sns.scatterplot(
+        others,
+        x="noisy_db",
+        y="gain_db",
+        hue="method",
+        style="method",
+        hue_order=ranked,
+        style_order=ranked,
+        palette="colorblind",
+        alpha=0.7,
+        ax=ax,
+    )
+    ax.axhline(0, color="gray", linewidth=1)
+    ax.set(xlabel="PSNR of the noisy patch (dB)", ylabel="gain in PSNR (dB)")
+    sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5), title=None)
+    return fig
+
+
+def plot_summary(summary: pd.DataFrame) -> Figure:
+    """Draw mean gain and SSIM of each method with their bootstrap intervals."""
+    fig, axes = plt.subplots(1, 2, figsize=(10, 0.5 * len(summary) + 1.2), sharey=True)
+    ordered = summary.iloc[::-1]
+    labels = ("mean gain in PSNR (dB)", "mean SSIM")
+    for ax, column, label in zip(axes, ("gain_db", "ssim"), labels, strict=True):
+        stem = column.removesuffix("_db")
+        errors = [
+            ordered[column] - ordered[f"{stem}_low"],
+            ordered[f"{stem}_high"] - ordered[column],
+        ]
+        ax.errorbar(
+            ordered[column], ordered["method"], xerr=errors, fmt="o", color=CLEAN, capsize=4
+        )
+        ax.set(xlabel=f"{label}, 95 % interval")
+        ax.margins(y=0.15)
+    return fig
+
+
+def plot_quality_by_cost(summary: pd.DataFrame) -> Figure:
+    """Draw gain over noisy against seconds per megapixel, and against parameters."""
+    methods = summary[summary["method"] != "noisy"]
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True)
+    costs = {"seconds_per_megapixel": "seconds per megapixel", "millions": "million parameters"}
+    methods = methods.assign(millions=methods["parameters"] / 1e6)
+    for ax, (column, label) in zip(axes, costs.items(), strict=True):
+        shown = methods[methods[column] > 0]  # a filter without parameters has no place there
+        _label_points(ax, shown[column], shown["gain_db"], shown["method"])
+        ax.axhline(0, color="gray", linewidth=1)
+        ax.set(xlabel=label)
+    axes[0].set(ylabel="mean gain in PSNR (dB)")
+    return fig
+
+
+def plot_variants(table: pd.DataFrame) -> Figure:
+    """Draw size, time, loss and memory of networks' variants.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `casestudy.results.quantized.measure_variants`, by network and variant.
+    """
+    labels = {
+        "size_mb": "MB",
+        "seconds_per_megapixel": "seconds per megapixel",
+        "lost_db": "PSNR lost (dB)",
+        "peak_mb": "peak memory (MB)",
+    }
+    fig, axes = plt.subplots(2, 2, figsize=(10, 7), sharey=True)
+    for ax, (column, label) in zip(axes.flat, labels.items(), strict=True):
+        sns.barplot(table.reset_index(), x=column, y="network", hue="variant", ax=ax)
+        ax.set(xlabel=label, ylabel="")
+        ax.get_legend().remove()
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=5)
+    return fig
+
+
+def plot_choice(table: pd.DataFrame) -> Figure:
+    """Draw PSNR against seconds per megapixel: networks in floats by Keras, and in 8 bits.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `plot_variants`.
+    """
+    shown = table.reset_index()
+    shown = shown[shown["variant"].isin(["Keras", "LiteRT dynamic-int8", "LiteRT int8"])]
+    fig, ax = plt.subplots(figsize=(8, 4))
+    sns.lineplot(
+        shown,
+        x="seconds_per_megapixel",
+        y="psnr_db",
+        hue="network",
+        palette="colorblind",
+        linestyle=":",
+        legend=False,
+        ax=ax,
+    )
+    sns.scatterplot(
+        shown,
+        x="seconds_per_megapixel",
+        y="psnr_db",
+        hue="network",
+        style="variant",
+        palette="colorblind",
+        s=90,
+        ax=ax,
+    )
+    ax.set(xlabel="seconds per megapixel", ylabel="mean PSNR (dB)")
+    _make_logarithmic(ax, shown["seconds_per_megapixel"])
+    sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5))
+    return fig
+
+
+def plot_sensitivity(table: pd.DataFrame) -> Figure:
+    """Draw what each block costs in 8 bits; see `casestudy.results.quantized.sensitivity`."""
+    fig, ax = plt.subplots(figsize=(7, 0.35 * len(table) + 1.2))
+    ax.barh(table["block"], table["lost_db"], color=NOISY)
+    ax.axvline(0, color="gray", linewidth=1)
+    ax.set(xlabel="PSNR lost with this block alone in 8 bits (dB)")
+    ax.invert_yaxis()
+    return fig
+
+
+def _label_points(ax: Axes, x: pd.Series, y: pd.Series, labels: pd.Series) -> None:
+    """Draw named points on a logarithmic axis; names towards the middle, none over another."""
+    ax.scatter(x, y, color=NOISY)
+    _make_logarithmic(ax, x)
+    ax.margins(0.25)
+    middle = np.sqrt(x.min() * x.max())
+    line, free = 0.1 * (y.max() - y.min()), np.inf  # the height of a name, and of what is left
+    for height, place, label in sorted(zip(y, x, labels, strict=True), reverse=True):
+        side = 1 if place <= middle else -1
+        free = min(height, free - line)
+        ax.annotate(
+            label,
+            (place, free),
+            xytext=(8 * side, 0),
+            textcoords="offset points",
+            ha="left" if side == 1 else "right",
+            va="center",
+        )
+
+
+def _make_logarithmic(ax: Axes, x: pd.Series) -> None:
+    """Give plain numbers to a logarithmic axis of such values, the fewer the wider they spread."""
+    ax.set_xscale("log")
+    if x.max() < 100 * x.min():
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())

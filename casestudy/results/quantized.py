@@ -1,0 +1,143 @@
+"""What quantization costs and saves: quality, time, size and memory of each variant."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from casestudy.data.patches import Patches
+from casestudy.denoising.convert import block_names, calibrate, to_floats, to_int8
+from casestudy.denoising.litert import litert_denoiser
+from casestudy.denoising.peak_memory import peak_memory_mb
+from casestudy.denoising.tiles import TILE, Denoiser, network_denoiser
+from casestudy.results.metrics import score
+
+ROUNDS = 3  # of timing
+
+
+def measure_variants(
+    model: keras.Model, files: Mapping[str, Path | None], patches: Patches
+) -> pd.DataFrame:
+    """Denoise patches by all variants of a released network, one patch at a time, in turns.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `casestudy.models.load`.
+    files : mapping of str to Path or None
+        From `write_variants`.
+    patches : Patches
+
+    Returns
+    -------
+    DataFrame
+        By variant: size_mb, psnr_db (of patches that no variant gives back exactly, as where all
+        is clipped to white), lost_db (beside the first variant), ssim,
+        seconds_per_megapixel (median over patches and rounds), times_as_fast (as the first
+        variant) and peak_mb, the memory of a process that denoises one tile.
+    """
+    variants = {
+        name: (litert_denoiser(file, model.name) if file else network_denoiser(model), 1)
+        for name, file in files.items()
+    }
+    scores = score_in_turns(variants, patches)
+    # Two at a time: a process does little but load libraries, on one core.
+    with ThreadPoolExecutor(2) as pool:
+        peaks = pool.map(lambda file: peak_memory_mb(model.name, file, TILE), files.values())
+    table = pd.DataFrame(
+        {
+            "size_mb": {name: _megabytes(model, file) for name, file in files.items()},
+            "psnr_db": _mean_psnr_db(scores),
+            "ssim": {name: table["ssim"].mean() for name, table in scores.items()},
+            "seconds_per_megapixel": seconds_per_megapixel(scores),
+            "peak_mb": dict(zip(files, peaks, strict=True)),
+        }
+    ).loc[list(files)]
+    first = table.iloc[0]
+    table.insert(2, "lost_db", first["psnr_db"] - table["psnr_db"])
+    speed = first["seconds_per_megapixel"] / table["seconds_per_megapixel"]
+    table.insert(5, "times_as_fast", speed)
+    return table.rename_axis("variant")
+
+
+def score_in_turns(
+    variants: Mapping[str, tuple[Denoiser, int]], patches: Patches
+) -> dict[str, pd.DataFrame]:
+    """Score one variant after the other, in several rounds.
+
+    What slows a machine down for a minute then slows them all, and their ratios stay.
+
+    Parameters
+    ----------
+    variants : mapping of str to (Denoiser, int)
+        And how many patches it gets a call.
+    patches : Patches
+
+    Returns
+    -------
+    dict of str to DataFrame
+        See `casestudy.results.metrics.score`; a row per patch and round.
+    """
+    scores = {name: [] for name in variants}
+    for _ in range(ROUNDS):
+        for name, (denoiser, batch_size) in variants.items():
+            scores[name].append(score(name, denoiser, patches, batch_size))
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in scores.items()}
+
+
+def _mean_psnr_db(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
+    psnr_db = pd.DataFrame({name: table["psnr_db"] for name, table in scores.items()})
+    return psnr_db[np.isfinite(psnr_db).all(axis=1)].mean()
+
+
+def _megabytes(model: keras.Model, file: Path | None) -> float:
+    return (file.stat().st_size if file else model.count_params() * 4) / 1e6
+
+
+def seconds_per_megapixel(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
+    """Return the median time of each variant, by scores from `score_in_turns`."""
+    return pd.Series(
+        {name: (s["seconds"] / s["megapixels"]).median() for name, s in scores.items()}
+    )
+
+
+def sensitivity(
+    model: keras.Model, calibration: Sequence[np.ndarray], patches: Patches
+) -> pd.DataFrame:
+    """Return how much it costs to bring each block of a network alone to 8 bits.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `casestudy.models.build`.
+    calibration : sequence of ndarray, shape (N, H, W, 3), float32 in [0, 1]
+        See `convert`.
+    patches : Patches
+        To compare on; never those that the network is tested on.
+
+    Returns
+    -------
+    DataFrame
+        One row per block in the order of the network, but for a last one that stays in floats
+        anyway: block, lost_db (mean PSNR in floats minus mean PSNR with this block in 8 bits).
+    """
+
+    def scored(content: bytes) -> pd.DataFrame:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "network.tflite"
+            file.write_bytes(content)
+            return score(model.name, litert_denoiser(file, model.name), patches, 1)
+
+    in_floats, blocks = to_floats(model), block_names(model)
+    measured, scores = calibrate(in_floats, calibration), {"floats": scored(in_floats)}
+    for block in tqdm(blocks, desc="blocks in 8 bits", leave=False):
+        others = [other for other in blocks if other != block]
+        scores[block] = scored(to_int8(model, in_floats, measured, others))
+    psnr_db = _mean_psnr_db(scores)
+    lost_db = psnr_db["floats"] - psnr_db[blocks]
+    return lost_db.rename("lost_db").rename_axis("block").reset_index()

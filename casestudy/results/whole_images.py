@@ -1,0 +1,196 @@
+"""How well a network denoises whole images of any dataset that it was not trained on."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from casestudy import CaseStudyError
+from casestudy.data.catalogue import Pair, load_pairs
+from casestudy.data.patches import split_pairs
+from casestudy.denoising.tiles import Denoiser, network_denoiser
+from casestudy.results.metrics import psnr, ssim, ssim_volume
+from casestudy.training.manifest import seen, seen_scenes
+
+WHOLE = 1_000_000  # pixels; larger images are scored on squares, which any memory holds
+SQUARE = 512  # px
+SSIM_WINDOW = 11  # px
+
+KEPT_FLOAT = {"sidd-validation"}  # datasets whose benchmark does not round results to 8 bits
+
+MEASURES = [
+    "noisy_psnr_db",
+    "psnr_db",
+    "gain_db",
+    "noisy_ssim",
+    "ssim",
+    "noisy_ssim_volume",
+    "ssim_volume",
+]
+
+
+def evaluate_network(
+    model: keras.Model, manifest: dict[str, object], dataset: str
+) -> pd.DataFrame:
+    """Return the scores of a trained network on images that it has not seen.
+
+    On the test part of a named dataset, split as in the notebooks by default, or on the pairs of
+    a folder; without those that it was trained on.
+
+    Parameters
+    ----------
+    model : keras.Model
+    manifest : dict
+        Of its training.
+    dataset : str
+        See `casestudy.data.catalogue.load_pairs`.
+
+    Returns
+    -------
+    DataFrame
+        See `evaluate`.
+
+    Raises
+    ------
+    CaseStudyError
+        If the network has seen all of them; if the dataset is not there.
+    """
+    pairs = load_pairs(dataset)
+    if not (dataset.startswith("folder:") or all(pair.part == "test" for pair in pairs)):
+        _, _, pairs = split_pairs(pairs)
+    tested = pd.DataFrame({"image": [p.id for p in pairs], "scene": [p.scene for p in pairs]})
+    known = seen(manifest, tested, dataset)
+    unseen = [pair for pair, is_known in zip(pairs, known, strict=True) if not is_known]
+    if not unseen:
+        raise CaseStudyError(
+            f"{dataset}: {model.name} was trained on all {len(pairs)} pairs to test on."
+        )
+    if len(unseen) < len(pairs):
+        print(f"{len(pairs) - len(unseen)} pairs are left out: {model.name} was trained on them.")
+    scenes = seen_scenes(manifest, dataset)
+    if siblings := sum(pair.scene in scenes for pair in unseen):
+        print(
+            f"{siblings} of {len(unseen)} pairs show scenes of which other pairs were in "
+            f"{model.name}'s training, as after a split by image; that flatters it."
+        )
+    return evaluate(network_denoiser(model), unseen, rounded=dataset not in KEPT_FLOAT)
+
+
+def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) -> pd.DataFrame:
+    """Denoise whole images and compare them with the clean ones.
+
+    PSNR and SSIM are per RGB image. Images of more than `WHOLE` pixels, both sides of at least
+    `SQUARE`, are scored on squares that cover them, each a row; where they must, squares overlap.
+
+    Parameters
+    ----------
+    denoiser : Denoiser
+    pairs : sequence of Pair
+    rounded : bool
+        Round results to 8 bits, as benchmarks of PolyU do. Papers on SIDD keep floats in [0, 1],
+        which is worth 0.05 dB at 40 dB.
+
+    Returns
+    -------
+    DataFrame
+        One row per image or square: image, scene, camera, iso, part (number of the square),
+        noisy_psnr_db, psnr_db, gain_db, noisy_ssim, ssim, noisy_ssim_volume, ssim_volume (see
+        `casestudy.results.metrics`). Where the noisy image equals the clean one, noisy_psnr_db is
+        infinite and gain_db missing.
+
+    Raises
+    ------
+    CaseStudyError
+        If an image cannot be read or is smaller than SSIM's window, or its result holds values
+        that are no numbers; the message names it.
+    """
+    rows = []
+    for pair in tqdm(pairs, desc="evaluating", unit="image", leave=False, disable=None):
+        for number, (noisy, clean) in enumerate(_parts(pair)):
+            denoised = np.asarray(denoiser(noisy[None]))[0]
+            if not np.isfinite(denoised).all():
+                raise CaseStudyError(
+                    f"{pair}: the result holds values that are no numbers. Check the weights."
+                )
+            denoised = np.clip(denoised, 0, 1)
+            if rounded:
+                denoised = np.round(denoised * 255).astype(np.float32) / 255
+            before, after = psnr(clean, noisy), psnr(clean, denoised)
+            rows.append(
+                {
+                    "image": pair.id,
+                    "scene": pair.scene,
+                    "camera": pair.camera,
+                    "iso": pair.iso,
+                    "part": number,
+                    "noisy_psnr_db": before,
+                    "psnr_db": after,
+                    "gain_db": after - before if np.isfinite(before) else np.nan,
+                    "noisy_ssim": ssim(clean, noisy),
+                    "ssim": ssim(clean, denoised),
+                    "noisy_ssim_volume": ssim_volume(clean, noisy),
+                    "ssim_volume": ssim_volume(clean, denoised),
+                }
+            )
+    return pd.DataFrame(rows).astype({"iso": "Int64"})
+
+
+def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Return means over images: of all, or of each camera or ISO setting.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `evaluate`. The squares of a large image count as one image.
+    by : sequence of {"camera", "iso", "scene"}
+
+    Returns
+    -------
+    DataFrame
+        images; exact, how many of them were given back exactly as the clean ones, whose PSNR is
+        infinite and in no mean; and the means of `MEASURES`. One row per group.
+    """
+    keys = ["image", "scene", "camera", "iso"]
+    # A measure that is infinite everywhere, as the PSNR of inputs without noise, stays so.
+    infinite = np.isinf(scores[MEASURES])
+    finite = scores[keys].join(scores[MEASURES].mask(infinite & ~infinite.all()))
+    images = finite.groupby(keys, dropna=False, sort=False)[MEASURES].mean().reset_index()
+    images.insert(0, "exact", np.isinf(images["psnr_db"]) | images["psnr_db"].isna())
+    groups = images.groupby(list(by) or np.zeros(len(images)), dropna=False)
+    means = groups[MEASURES].mean()
+    means.insert(0, "images", groups.size())
+    means.insert(1, "exact", groups["exact"].sum())
+    return means if by else means.reset_index(drop=True)
+
+
+def describe(scores: pd.DataFrame) -> str:
+    """Return means of all images, and of each camera and ISO setting where known, as text."""
+    tables = [summarize(scores)]
+    tables += [summarize(scores, [key]) for key in ("camera", "iso") if scores[key].nunique() > 1]
+    return "\n\n".join(
+        table.to_string(index=table.index.name is not None, float_format="{:.3f}".format)
+        for table in tables
+    )
+
+
+def _parts(pair: Pair) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield noisy and clean image, float32 in [0, 1], whole or in squares."""
+    noisy, clean = (image / np.float32(255) for image in pair.load())
+    height, width = noisy.shape[:2]
+    if min(height, width) < SSIM_WINDOW:
+        raise CaseStudyError(
+            f"{pair} is {width}x{height} pixels; SSIM needs {SSIM_WINDOW}. Remove the pair."
+        )
+    if height * width <= WHOLE or min(height, width) < SQUARE:
+        yield noisy, clean
+        return
+    tops, lefts = (
+        np.linspace(0, side - SQUARE, -(-side // SQUARE)).round().astype(int)
+        for side in (height, width)
+    )
+    for top, left in itertools.product(tops, lefts):
+        square = np.s_[top : top + SQUARE, left : left + SQUARE]
+        yield noisy[square], clean[square]

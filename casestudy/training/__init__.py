@@ -1,0 +1,4 @@
+"""How a network learns, and what it has seen.
+
+Imports `models`, `data` and `files`.
+"""

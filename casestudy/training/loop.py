@@ -1,0 +1,437 @@
+"""Training a network on patches, in a way that survives being killed.
+
+The state of a training is written every so many steps into one checked file, and what is random
+in a batch depends on its position alone. Started again with the same arguments, a training goes
+on from there and ends, on a CPU, with the very weights that it would have had;
+with a limit of time, which depends on the clock, only nearly so.
+"""
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from tensorboard.summary import Writer
+from tqdm import tqdm
+
+from casestudy import CaseStudyError
+from casestudy.data.batches import PatchBatches
+from casestudy.data.patches import Patches
+from casestudy.files import provenance
+from casestudy.files.writing import written_whole
+from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
+from casestudy.models.devices import device_names, on_gpu
+from casestudy.models.weights import load_weights, save_weights
+from casestudy.training.checkpoint import delete_checkpoint, load_checkpoint, save_checkpoint
+from casestudy.training.losses import level_map_loss, psnr_db
+from casestudy.training.manifest import load_training, read_manifest
+from casestudy.training.optimizers import Muon
+
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "muon": Muon}
+
+# The absolute error of an image is about as many times larger than the squared one.
+MAP_WEIGHT = 20
+
+# Taken before the loss is looked at and the rate is set, for which a GPU has to wait.
+STEPS_ON_GPU = 8
+
+
+@dataclass
+class Progress:
+    """How far a training has come; stored in its checkpoint.
+
+    Parameters
+    ----------
+    epoch, step : int
+        Epochs completed, and batches of the next one.
+    loss_sum : float
+        Of those batches, each batch's mean loss.
+    seconds : float
+        Spent on those batches.
+    best_psnr_db : float
+        Best validation PSNR so far.
+    history : list of dict
+        One row per epoch that was ended.
+    megapixels : float
+        Trained on before the optimizer started anew, see `Training._reopen`.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    best_psnr_db: float = -math.inf
+    history: list[dict[str, float]] = field(default_factory=list)
+    megapixels: float = 0.0
+
+
+class Training:
+    """One network's training in one folder; see `train` for what it reads and writes."""
+
+    def __init__(
+        self,
+        model: keras.Model,
+        data: dict[str, Patches],
+        settings: dict[str, object],
+        folder: Path,
+        start: dict[str, object] | None,
+    ):
+        self.model, self.data, self.settings, self.folder = model, data, settings, folder
+        self.start = start
+        self.progress = Progress()
+        self.commit = provenance.commit()  # now, since files may change while it trains
+        self.last_tick = 0.0
+        # What must be the same for a training to go on.
+        self.identity = (
+            settings
+            | {
+                "network": model.name,
+                "precision": model.get_layer(index=1).dtype_policy.name,
+                "first weights": _digest(map(keras.ops.convert_to_numpy, model.weights)),
+            }
+            | {f"{part} patches": patches.digest()[:16] for part, patches in data.items()}
+        )
+
+    def run(self, devices: int, tensorboard: bool) -> pd.DataFrame:
+        """Train what is left to train, and return the history."""
+        finished = self._file(".json").exists()
+        if finished and not self._has_more_time():
+            return self._load_finished()
+        self._prepare(devices)
+        if finished:
+            self._reopen()
+        else:
+            self._go_on_from_checkpoint()
+        self._tick()
+        # A training that was killed when its time was over has an epoch to end.
+        while self.progress.step or (
+            self.progress.epoch < self.settings["epochs"] and not self.is_time_over()
+        ):
+            self._train_epoch()
+            if self.progress.step:  # none, if time was over just before the first
+                self._end_epoch(tensorboard)
+        return self._finish()
+
+    def _file(self, suffix: str) -> Path:
+        return self.folder / f"{self.model.name}{suffix}"
+
+    def _prepare(self, devices: int) -> None:
+        """Set up batches, loss and optimizer."""
+        # What `written_whole` leaves behind when it is killed; not what is another network's, as
+        # pridnet-half's is beside pridnet's.
+        scratch = re.compile(rf"\.{re.escape(self.model.name)}(\.\w+)?-\w{{8}}")
+        for path in self.folder.iterdir():
+            if scratch.fullmatch(path.name) and path.is_dir():
+                shutil.rmtree(path)
+        settings, validation = self.settings, self.data["validation"]
+        whole_loss = settings["loss"].startswith("cbdnet")
+        self.batches = PatchBatches(
+            self.data["training"],
+            settings["batch_size"],
+            settings["crop_size"],
+            training=True,
+            simulated_share=settings["simulated_share"],
+            recompressed_share=settings["recompressed_share"],
+            exposure_matched=settings["exposure_matched"],
+            simulated_from=self.data.get("simulated"),
+            level_maps=whole_loss,
+            seed=settings["seed"],
+            workers=os.cpu_count() if on_gpu() else 1,
+        )
+        if self.batches.batch_size % devices or len(validation) < devices:
+            raise CaseStudyError(
+                f"Batches of {self.batches.batch_size} patches, and {len(validation)} patches to "
+                f"validate on, cannot be split evenly among {devices} devices. Choose a multiple "
+                "as batch_size, and add patches if there are too few."
+            )
+        # Four times the pixels of a training step, which keeps more of each layer; every device
+        # gets the same number of patches.
+        at_once = 4 * self.batches.batch_size * self.batches.crop_size**2 // validation.size**2
+        self.validation = PatchBatches(
+            validation.take(np.arange(len(validation) // devices * devices)),
+            max(at_once // devices, 1) * devices,
+            level_maps=whole_loss,
+        )
+        self.optimizer = OPTIMIZERS[settings["optimizer"]](
+            settings["learning_rate"], global_clipnorm=settings["clip_norm"] or None
+        )
+        self.trained = with_level_map(self.model) if whole_loss else self.model
+        image_loss = "mse" if settings["loss"] == "cbdnet" else settings["loss"].split("-")[-1]
+        map_weight = MAP_WEIGHT if image_loss == "mae" else 1
+        self.trained.compile(
+            self.optimizer,
+            {"denoised": image_loss, LEVEL_MAP: level_map_loss} if whole_loss else image_loss,
+            loss_weights={"denoised": 1, LEVEL_MAP: map_weight} if whole_loss else None,
+            metrics={"denoised": [psnr_db]} if whole_loss else [psnr_db],
+            steps_per_execution=STEPS_ON_GPU if on_gpu() else 1,
+        )
+        self.optimizer.build(self.trained.trainable_variables)
+
+    def rate(self, steps: int) -> float:
+        """Return the learning rate after so many steps and the time spent so far."""
+        highest, warmup = self.settings["learning_rate"], self.settings["warmup_steps"]
+        if self.settings["schedule"] == "constant":
+            return highest
+        in_all = self.settings["epochs"] * len(self.batches)
+        done = max((steps - warmup) / max(in_all - warmup, 1), self._time_share(), 0)
+        falling = highest / 2 * (1 + math.cos(math.pi * min(done, 1)))
+        return min(falling, highest * steps / warmup) if warmup else falling
+
+    def _time_share(self) -> float:
+        """Return the share of `max_minutes` that is over; 0 without such a limit."""
+        if not self.settings["max_minutes"]:
+            return 0.0
+        seconds = sum(row["seconds"] for row in self.progress.history) + self.progress.seconds
+        seconds += time.perf_counter() - self.last_tick
+        return seconds / 60 / self.settings["max_minutes"]
+
+    def _tick(self) -> float:
+        """Return the seconds since the last tick."""
+        last, self.last_tick = self.last_tick, time.perf_counter()
+        return self.last_tick - last
+
+    def is_time_over(self) -> bool:
+        """Return whether `max_minutes` are over."""
+        return self._time_share() >= 1
+
+    def _train_epoch(self) -> None:
+        """Train what is left of an epoch, with checkpoints in between."""
+        progress, steps = self.progress, len(self.batches)
+        between = self.settings["checkpoint_steps"]
+        name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings['epochs']}"
+        with tqdm(
+            desc=name,
+            initial=progress.step,
+            total=steps,
+            unit="batch",
+            leave=False,
+            disable=None,  # unless in a terminal
+        ) as bar:
+            while progress.step < steps and not self.is_time_over():
+                done = progress.epoch * steps + progress.step
+                part = self.batches.part(progress.epoch, progress.step, between - done % between)
+                try:
+                    watch = _Watch(self, bar, done)
+                    history = self.trained.fit(part, shuffle=False, verbose=0, callbacks=[watch])
+                except FloatingPointError as error:
+                    raise self._diverged(f"{error} of epoch {progress.epoch + 1}") from None
+                progress.seconds += self._tick()
+                progress.loss_sum += history.history["loss"][0] * watch.steps
+                progress.step += watch.steps
+                if progress.step < steps:
+                    self._save_checkpoint()
+                    if bar.disable:  # a log shall tell as well that it goes on
+                        loss = progress.loss_sum / progress.step
+                        state = f"{progress.step} of {steps} batches, loss {loss:.3g}"
+                        print(f"{name}: {state}", flush=True)
+
+    def _end_epoch(self, tensorboard: bool) -> None:
+        """Validate, and keep the weights if they are the best so far."""
+        progress = self.progress
+        self._arrays()  # a ReLU can hide weights that are not finite from the validation
+        validation = self.trained.evaluate(self.validation, verbose=0, return_dict=True)
+        val_psnr_db = next(v for name, v in validation.items() if name.endswith("psnr_db"))
+        if not math.isfinite(validation["loss"] + val_psnr_db):
+            raise self._diverged(f"validation loss after epoch {progress.epoch + 1}")
+        row = {
+            "epoch": progress.epoch + 1,
+            "loss": progress.loss_sum / progress.step,
+            "val_loss": float(validation["loss"]),
+            "val_psnr_db": float(val_psnr_db),
+            "learning_rate": float(keras.ops.convert_to_numpy(self.optimizer.learning_rate)),
+            "seconds": progress.seconds + self._tick(),
+        }
+        if row["val_psnr_db"] > progress.best_psnr_db:
+            progress.best_psnr_db = row["val_psnr_db"]
+            save_weights(self.model, self._file(".safetensors"))
+        self.progress = Progress(
+            epoch=progress.epoch + 1,
+            best_psnr_db=progress.best_psnr_db,
+            history=[*progress.history, row],
+            megapixels=progress.megapixels,
+        )
+        with written_whole(self._file(".history.csv")) as temporary:
+            pd.DataFrame(self.progress.history).to_csv(temporary, index=False)
+        if tensorboard:
+            log = Writer(str(self._file(".tensorboard")))
+            for name in row.keys() - {"epoch"}:
+                log.add_scalar(name, row[name], row["epoch"])
+            log.close()
+        self._save_checkpoint()
+        print(
+            f"{self.model.name}, epoch {row['epoch']} of {self.settings['epochs']}: "
+            f"loss {row['loss']:.3g}, validation {row['val_psnr_db']:.2f} dB, "
+            f"{row['seconds']:.0f} s",
+            flush=True,
+        )
+
+    def _save_checkpoint(self) -> None:
+        state = {"identity": self.identity, "progress": asdict(self.progress)}
+        save_checkpoint(self._file(".checkpoint"), self._arrays(), state)
+
+    def _diverged(self, what: object) -> CaseStudyError:
+        return CaseStudyError(
+            f"{self.model.name}: {what} not finite. The last checkpoint and the best weights so "
+            f"far are kept in {self.folder}. Lower learning_rate or set clip_norm, and use "
+            f"another run folder or delete {self.model.name}.* there."
+        )
+
+    def _go_on_from_checkpoint(self) -> None:
+        found = load_checkpoint(self._file(".checkpoint"))
+        if found is None:
+            return
+        arrays, state = found
+        self._refuse_other(state["identity"], self._file(".checkpoint"))
+        for name, variable in self._variables().items():
+            variable.assign(arrays[name])
+        self.progress = Progress(**state["progress"])
+        print(
+            f"{self.model.name}: going on after epoch {self.progress.epoch}, "
+            f"step {self.progress.step}, of {self._file('.checkpoint')}"
+        )
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Return the values of all variables; raise CaseStudyError if one is not finite."""
+        arrays = {name: keras.ops.convert_to_numpy(v) for name, v in self._variables().items()}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            place = f"epoch {self.progress.epoch + 1}, batch {self.progress.step}"
+            raise self._diverged(f"weights after {place}")
+        return arrays
+
+    def _variables(self) -> dict[str, keras.Variable]:
+        """Return all that changes in training: weights, states of random layers, optimizer."""
+        parts = {"network": self.trained.variables, "optimizer": self.optimizer.variables}
+        return {
+            f"{part}/{number}": variable
+            for part, variables in parts.items()
+            for number, variable in enumerate(variables)
+        }
+
+    def _finish(self) -> pd.DataFrame:
+        """Write last weights and manifest, and load the best weights."""
+        save_weights(self.model, self._file(".last.safetensors"))
+        load_weights(self.model, self._file(".safetensors"))
+        history = pd.DataFrame(self.progress.history)
+        manifest = {
+            "identity": self.identity,
+            "data": {part: _contents(patches) for part, patches in self.data.items()},
+            "start": self.start,
+            "parameters": self.model.count_params(),
+            "megapixels": self._megapixels(),
+            "best": history.loc[history["val_psnr_db"].idxmax()].to_dict(),
+            "last": history.iloc[-1].to_dict(),
+            "seconds": history["seconds"].sum(),
+            "finished": time.strftime("%Y-%m-%d %H:%M:%S%z"),
+            "weights sha256": provenance.hash_file(self._file(".safetensors")),
+            "commit": self.commit,
+            "versions": provenance.library_versions() | {"keras backend": keras.backend.backend()},
+            "devices": device_names(),
+            "machine": provenance.machine(),
+        }
+        with written_whole(self._file(".json")) as temporary:
+            temporary.write_text(json.dumps(manifest, indent=2) + "\n")
+        delete_checkpoint(self._file(".checkpoint"))
+        return history
+
+    def _megapixels(self) -> float:
+        """Return how much was trained on, each patch counted as often as it was shown."""
+        steps = int(keras.ops.convert_to_numpy(self.optimizer.iterations))
+        patches = steps * self.batches.batch_size
+        return self.progress.megapixels + patches * self.batches.crop_size**2 / 1e6
+
+    def _has_more_time(self) -> bool:
+        """Return whether this is a finished training but for a higher `max_minutes`."""
+        before = read_manifest(self.model, self.folder)["identity"]
+        minutes = before.get("max_minutes", 0)
+        same = before | {"max_minutes": 0} == self.identity | {"max_minutes": 0}
+        return same and 0 < minutes < self.settings["max_minutes"]
+
+    def _reopen(self) -> None:
+        """Go on after the end of a training, from its last weights and with a new optimizer."""
+        manifest = read_manifest(self.model, self.folder)
+        load_weights(self.model, self._file(".last.safetensors"))
+        history = pd.read_csv(self._file(".history.csv"))
+        self.progress = Progress(
+            epoch=len(history),
+            best_psnr_db=float(history["val_psnr_db"].max()),
+            history=history.to_dict("records"),
+            megapixels=manifest["megapixels"],
+        )
+        self._save_checkpoint()
+        self._file(".json").unlink()
+
+    def _load_finished(self) -> pd.DataFrame:
+        manifest = read_manifest(self.model, self.folder)
+        self._refuse_other(manifest["identity"], self._file(".json"))
+        return load_training(self.model, self.folder)
+
+    def _refuse_other(self, identity: dict[str, object], file: Path) -> None:
+        names = self.identity | identity
+        changed = [name for name in names if identity.get(name) != self.identity.get(name)]
+        if changed == ["first weights"]:
+            raise CaseStudyError(
+                f"{file} belongs to a training from other first weights: another --start or "
+                "--filters, other released weights, or a network that was trained since it was "
+                f"built. Use the same ones, or delete {self.model.name}.* there to train anew."
+            )
+        if changed:
+            changes = "; ".join(
+                f"{name} was {identity.get(name)!r} and is now {self.identity.get(name)!r}"
+                for name in changed
+            )
+            raise CaseStudyError(
+                f"{file} belongs to a training with other settings: {changes}. Use another run "
+                f"folder, or delete {self.model.name}.* there to train anew."
+            )
+
+
+class _Watch(keras.callbacks.Callback):
+    """Sets the learning rate, moves the progress bar, and stops when the time is over.
+
+    Raises FloatingPointError when the loss is not finite.
+    """
+
+    def __init__(self, training: Training, bar: tqdm, done: int):
+        super().__init__()
+        self.training, self.bar, self.done, self.steps = training, bar, done, 0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()  # or JAX would train on with the state it has in hand
+        self.model.optimizer.learning_rate.assign(self.training.rate(self.done + self.steps))
+
+    def on_train_batch_end(self, batch, logs=None):
+        before, self.steps = self.steps, min(batch + 1, self.params["steps"])
+        if not math.isfinite(logs["loss"]):
+            raise FloatingPointError(f"loss of batch {self.training.progress.step + self.steps}")
+        self.bar.set_postfix(loss=f"{logs['loss']:.3g}", refresh=False)
+        self.bar.update(self.steps - before)
+        self.model.stop_training = self.training.is_time_over()
+
+
+def _digest(arrays: Iterable[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
+
+
+def _contents(patches: Patches) -> dict[str, object]:
+    table = patches.table
+    return {
+        "dataset": ", ".join(table["dataset"].unique()),
+        "hash": patches.digest()[:16],
+        "patches": len(table),
+        "patch size": patches.size,
+        "images": sorted(table["image"].unique()),
+        "scenes": sorted(table["scene"].unique()),
+    }

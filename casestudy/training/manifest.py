@@ -1,0 +1,152 @@
+"""Networks that were trained before: their weights, and what is known of their training."""
+
+import json
+import re
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from casestudy import CaseStudyError
+from casestudy.data.catalogue import DATASETS
+from casestudy.files import provenance
+from casestudy.models.weights import load_weights
+
+ARTICLE_MEGAPIXELS = 6_912 * 256**2 / 1e6  # one epoch
+
+
+def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
+    """Load the best weights of a finished training into a network.
+
+    Parameters
+    ----------
+    model : keras.Model
+    folder : Path
+        That of `train`.
+
+    Returns
+    -------
+    DataFrame
+        The history, as from `train`.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is no finished training of this network, or its weights were changed since or
+        do not fit.
+    """
+    manifest = read_manifest(model, folder)
+    weights = folder / f"{model.name}.safetensors"
+    if not weights.exists() or provenance.hash_file(weights) != manifest["weights sha256"]:
+        raise CaseStudyError(
+            f"{weights} is not what this training wrote. Delete {model.name}.* there to train "
+            "anew."
+        )
+    load_weights(model, weights)
+    print(f"{model.name}: trained {manifest['finished']}, commit {manifest['commit']}")
+    return pd.read_csv(folder / f"{model.name}.history.csv")
+
+
+def read_manifest(model: keras.Model, folder: Path) -> dict[str, object]:
+    """Return what `train` wrote down of a finished training; see there and `load_training`."""
+    file = folder / f"{model.name}.json"
+    if not file.exists():
+        raise CaseStudyError(
+            f"{folder} holds no finished training of {model.name}. Train it there first."
+        )
+    manifest = json.loads(file.read_text())
+    # Trainings from before there was this setting went without.
+    manifest["identity"] = {"exposure_matched": False} | manifest["identity"]
+    return manifest
+
+
+def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> None:
+    """Raise CaseStudyError if a network has seen what is tested; for parameters see `seen`."""
+    known = tested[seen(manifest, tested, dataset)]
+    if len(known):
+        raise CaseStudyError(
+            f"{manifest['identity']['network']} was trained on {known['image'].nunique()} of the "
+            f"images that are tested here, or on their scenes: such as {known['image'].iloc[0]}. "
+            "Use the same seed, split_by and max_pairs as in its training."
+        )
+
+
+def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.Series:
+    """Tell on which images a network was trained, or its best epoch chosen, first or later.
+
+    Images are compared; and scenes, where it was trained on other files of the same photographs,
+    as PolyU's frames are of PolyU's crops, or on a dataset that this one is a part of.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `casestudy.training.train.train`.
+    tested : DataFrame
+        With columns image and scene.
+    dataset : str
+        Of the tested images.
+
+    Returns
+    -------
+    Series of bool
+        For each row of `tested`.
+    """
+    known = pd.Series(False, tested.index)
+    if manifest.get("start"):
+        known |= seen(manifest["start"], tested, dataset)
+    for data in manifest["data"].values():
+        if _is_among(dataset, data["dataset"]):
+            known |= tested["image"].isin(data["images"])
+        elif dataset in DATASETS and _families(dataset) & _families(data["dataset"]):
+            known |= tested["scene"].isin(data["scenes"])
+    return known
+
+
+def seen_scenes(manifest: dict[str, object], dataset: str) -> set[str]:
+    """Return the scenes of a dataset that a network was trained on, first or later; see `seen`."""
+    scenes = seen_scenes(manifest["start"], dataset) if manifest.get("start") else set()
+    for data in manifest["data"].values():
+        if _is_among(dataset, data["dataset"]):
+            scenes |= set(data["scenes"])
+    return scenes
+
+
+def _is_among(dataset: str, datasets: str) -> bool:
+    return dataset in [datasets, *datasets.split(", ")]
+
+
+def _families(datasets: str) -> set[str]:
+    """Return what each of several datasets goes back to: "polyu" for "polyu-frames"."""
+    return {name.split("-")[0] for name in re.split(r", |\+", datasets)}
+
+
+def stages(manifest: dict[str, object]) -> list[dict[str, object]]:
+    """Return the manifests of a training and of those that it went on from, the last one first."""
+    parts = [manifest]
+    while parts[-1].get("start"):
+        parts.append(parts[-1]["start"])
+    return parts
+
+
+def effort(manifest: dict[str, object], article_epochs: int) -> str:
+    """Say how long a finished training was, beside the article's 6,912 patches of 256x256.
+
+    A training that went on from another one counts with it.
+
+    Parameters
+    ----------
+    manifest : dict
+        From `read_manifest`, or of a released network.
+    article_epochs : int
+    """
+    parts = stages(manifest)
+    epochs = sum(part["last"]["epoch"] for part in parts)
+    megapixels = sum(part["megapixels"] for part in parts)
+    minutes = sum(part["seconds"] for part in parts) / 60
+    article = article_epochs * ARTICLE_MEGAPIXELS
+    return (
+        (f"{len(parts)} trainings, one after the other: " if len(parts) > 1 else "")
+        + f"{epochs:.0f} epochs, {megapixels:,.1f} megapixels in {minutes:.1f} minutes. The "
+        f"article's {article_epochs} epochs are {article:,.0f} megapixels, "
+        f"{article / megapixels:,.1f} times as much."
+    )

@@ -1,0 +1,124 @@
+"""Making a trained network part of the package."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from casestudy import CaseStudyError
+from casestudy.commands import release
+from casestudy.data.patches import cut_patches
+from casestudy.models import build, released
+from casestudy.training import recipes
+from casestudy.training.train import train
+
+
+def manifest(start=None, **identity):
+    settings = {"schedule": "cosine", "clip_norm": 0.0, "seed": 0, "max_minutes": 0.0}
+    settings |= {k: v for k, v in recipes.recipe("released", "ridnet").items() if k != "bfloat16"}
+    settings |= {"network": "ridnet", "precision": "float32"} | identity
+    part = {"dataset": "polyu-frames", "patches": 5, "patch size": 160}
+    part |= {"images": ["a", "b"], "scenes": ["bag", "robot"]}
+    return {
+        "identity": settings,
+        "data": {"training": part, "simulated": part, "validation": part},
+        "start": start,
+        "parameters": 1_499_347,
+        "megapixels": 123.4,
+        "best": {"epoch": 3, "val_psnr_db": 34.5},
+        "last": {"epoch": 4},
+        "seconds": 4200.0,
+        "devices": ["cpu"],
+        "machine": "Linux",
+        "versions": {"keras": "3.15", "keras backend": "jax", "python": "3.12"},
+        "finished": "2026-11-22",
+        "commit": "0123456789abcdef-dirty",
+        "dB lost by 16 bits": 0.0001,
+    }
+
+
+def scores(psnr_db, noisy_db=30.0):
+    table = pd.DataFrame({"image": ["x", "y"], "scene": ["s", "t"], "camera": ["C1", "C2"]})
+    table = table.assign(iso=pd.array([100, 200], "Int64"), noisy_psnr_db=noisy_db)
+    table = table.assign(psnr_db=psnr_db, noisy_ssim=0.9, ssim=0.95)
+    table = table.assign(noisy_ssim_volume=0.96, ssim_volume=0.98)
+    gain = table["psnr_db"] - table["noisy_psnr_db"]
+    return table.assign(gain_db=gain.where(np.isfinite(gain)))
+
+
+def card(clean_db=45.5, **identity):
+    tables = {name: scores(33.25) for name in release.DATASETS}
+    tables["bsds500-clean"] = scores(clean_db, np.inf)
+    return release.card("ridnet", manifest(**identity), tables)
+
+
+def test_the_card_holds_scores_recipe_and_commit():
+    text = card()
+    assert "| 2 | 30.00 | 33.25 | +3.25 | 0.9000 | 0.9500 |" in text
+    assert "| 2 | inf | 45.50 |  | 0.9000 | 0.9500 |" in text  # without noise there is no gain
+    assert "| C1 | 1 | 30.00 | 33.25 | +3.25 |" in text
+    assert "`casestudy train ridnet --recipe released`" in text
+    assert "0123456789abcdef-dirty" in text and "70 minutes" in text
+
+
+def test_the_card_tells_what_came_back_exactly():
+    text = card(clean_db=[45.5, np.inf])
+    assert "| 2 | inf | 45.50 |  | 0.9000 | 0.9500 |" in text
+    assert "Of `bsds500-clean`, 1 came back exactly" in text
+    assert "exactly" not in card()
+
+
+def test_the_card_tells_every_setting_that_is_not_the_recipes():
+    text = card(max_minutes=70.0, batch_size=32, precision="mixed_bfloat16", seed=3)
+    (command,) = (line for line in text.splitlines() if line.startswith("`casestudy train"))
+    assert command.startswith("`casestudy train ridnet --recipe released ")
+    for option in ("--max-minutes 70", "--batch-size 32", "--bfloat16", "--seed 3"):
+        assert f" {option}" in command
+
+
+def test_the_card_tells_what_a_training_went_on_from():
+    text = card(start=manifest())
+    assert "`casestudy train ridnet --recipe released --start released`" in text
+    assert "the weights released before: 123 megapixels" in text
+    assert "released before" not in card()
+
+
+class TestRefusals:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(released, "FOLDER", tmp_path / "released")
+        return tmp_path / "released"
+
+    def test_a_network_that_is_not_among_the_released(self, tmp_path, folder):
+        with pytest.raises(CaseStudyError, match="pridnet-half"):
+            release.release("pridnet", tmp_path)
+        assert not folder.exists()
+
+    def test_no_training(self, tmp_path, folder):
+        with pytest.raises(CaseStudyError, match="no finished training"):
+            release.release("autoencoder", tmp_path)
+        assert not folder.exists()
+
+    def test_a_training_on_other_data_than_the_recipes(self, pair_folder, tmp_path, folder):
+        from casestudy.data.catalogue import load_pairs
+
+        name = f"folder:{pair_folder}"
+        patches = cut_patches(name, load_pairs(name), size=32)
+        model = build("autoencoder", 0)
+        train(model, patches, patches.spread(4), 1, tmp_path / "models", batch_size=8)
+        with pytest.raises(CaseStudyError, match="not trained by a recipe"):
+            release.release("autoencoder", tmp_path / "models")
+        assert not folder.exists()
+
+
+def test_half_precision_halves_the_file_and_keeps_the_output(tmp_path):
+    from casestudy.models.weights import load_weights, save_weights
+
+    model, same = build("autoencoder", 0), build("autoencoder", 1)
+    save_weights(model, tmp_path / "whole.safetensors")
+    save_weights(model, tmp_path / "half.safetensors", np.float16)
+    sizes = [(tmp_path / f"{n}.safetensors").stat().st_size for n in ("whole", "half")]
+    assert sizes[1] == pytest.approx(sizes[0] / 2, rel=0.01)
+    load_weights(same, tmp_path / "half.safetensors")
+    assert {weight.dtype for weight in same.weights} == {"float32"}
+    for weight, half in zip(model.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_allclose(half, weight, rtol=2**-11, atol=2**-24)
