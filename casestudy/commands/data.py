@@ -15,6 +15,7 @@ data_app = typer.Typer(no_args_is_help=True, help="See, fetch and check datasets
 @data_app.command("list")
 def data_list() -> None:
     """Tell which datasets are there, and how to get the others."""
+    # Imported here for a fast start-up.
     import pandas as pd
 
     from casestudy.data.getting.fetch import availability
@@ -30,6 +31,7 @@ def data_list() -> None:
 @data_app.command("fetch")
 def data_fetch(dataset: Annotated[str, typer.Argument(help="polyu or sidd.")]) -> None:
     """Download a dataset into the data root; an interrupted download goes on."""
+    # Imported here for a fast start-up.
     from casestudy.data.getting.fetch import fetch
 
     folder = fetch(dataset)
@@ -42,6 +44,7 @@ def data_add(
     archives: Annotated[list[Path], typer.Argument(help="Zip or tar files you downloaded.")],
 ) -> None:
     """Verify archives of a dataset and unpack them into the data root; goes on if interrupted."""
+    # Imported here for a fast start-up.
     from casestudy.data.catalogue import load_pairs
     from casestudy.data.getting.add import add
 
@@ -55,6 +58,7 @@ def data_add(
 @data_app.command("check")
 def data_check(dataset: Dataset) -> None:
     """Open every pair and list what is wrong; exit code 1 if anything is."""
+    # Imported here for a fast start-up.
     from casestudy.data.checking.check import check
 
     findings, sound = check(dataset)
@@ -74,6 +78,7 @@ def data_prepare(
 
     Example: casestudy data prepare sidd --protocol article
     """
+    # Imported here for a fast start-up.
     from casestudy.data.catalogue import load_pairs
     from casestudy.data.patches import cut_patches
     from casestudy.data.settings import check_parameters

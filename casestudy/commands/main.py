@@ -53,6 +53,7 @@ def report(
 
     Example: casestudy report --dataset polyu --run polyu-long -p epochs=50 -p seed=1
     """
+    # Imported here for a fast start-up.
     from casestudy.commands.report import report
 
     try:
@@ -88,6 +89,7 @@ def evaluate(
 
     Example: casestudy evaluate ridnet --dataset folder:~/pairs
     """
+    # Imported here for a fast start-up.
     from casestudy import models
     from casestudy.files.folders import absolute, reports_root, run_name
     from casestudy.files.writing import writable_file, written_whole
@@ -121,6 +123,7 @@ def release(
 
     Example: casestudy release ridnet
     """
+    # Imported here for a fast start-up.
     from casestudy.commands.release import release
     from casestudy.files.folders import reports_root, run_name
     from casestudy.models import released
@@ -151,6 +154,7 @@ def quantize(
 
     Example: casestudy quantize ridnet --to int8
     """
+    # Imported here for a fast start-up.
     from casestudy import models
     from casestudy.commands.quantize import write_file
     from casestudy.files.folders import reports_root, run_name
@@ -197,6 +201,7 @@ def denoise(
 
     Example: casestudy denoise holiday/ denoised/
     """
+    # Imported here for a fast start-up.
     from functools import partial
 
     from tqdm import tqdm
@@ -253,6 +258,7 @@ def benchmark(
 
     Example: casestudy benchmark sidd submission/ --model ridnet
     """
+    # Imported here for a fast start-up.
     from casestudy.denoising.methods import photo_denoiser
     from casestudy.files import provenance
     from casestudy.models import released
@@ -292,6 +298,7 @@ def web_app(
     except ImportError:
         raise CaseStudyError("The web app needs Streamlit: pip install '.[app]'") from None
 
+    # Imported here for a fast start-up.
     from casestudy.commands.web_app import queue
     from casestudy.denoising.litert import litert_file
     from casestudy.models import released

@@ -92,6 +92,7 @@ def train(
 
     Example: casestudy train ridnet --dataset polyu --run long --epochs 25 --crop-size 64
     """
+    # Imported here for a fast start-up.
     from casestudy.data.experiment import open_experiment
     from casestudy.data.settings import check_parameters
     from casestudy.files.folders import absolute, reports_root, run_name

@@ -16,6 +16,7 @@ from casestudy import CaseStudyError
 
 
 def _known_dataset(name: str) -> str:
+    # Imported here for a fast start-up.
     from casestudy.data.catalogue import DATASETS
 
     if name not in DATASETS and not name.startswith("folder:"):

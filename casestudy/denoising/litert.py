@@ -44,6 +44,7 @@ def litert_file(network: str, kind: str) -> Path:
 
 
 def _make_file(network: str, kind: str, path: Path) -> None:
+    # Imported here for a fast start-up.
     from casestudy import models
     from casestudy.data.experiment import open_experiment
     from casestudy.denoising.convert import calibration_images, convert

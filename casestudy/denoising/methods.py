@@ -39,6 +39,7 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     if method == "nlm":
         return partial(_denoise_by_nlm, tile=tile)
     if runtime == "keras":
+        # Imported here for a fast start-up.
         from casestudy.models import load  # it takes seconds
 
         denoiser = network_denoiser(load(method))

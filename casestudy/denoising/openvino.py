@@ -43,6 +43,7 @@ def openvino_file(network: str) -> Path:
 
 
 def _make_files(network: str, folder: Path) -> None:
+    # Imported here for a fast start-up.
     from casestudy import models
     from casestudy.data.experiment import open_experiment
     from casestudy.denoising.convert import calibration_images, convert_for_openvino

@@ -35,6 +35,7 @@ def peak_memory_mb(network: str, file: Path | None, side: int) -> float:
 
 def _denoise_once(network: str, file: Path | None, side: int) -> float:
     if file:
+        # Imported here for a fast start-up.
         from casestudy.denoising.litert import litert_denoiser
 
         denoiser = litert_denoiser(file, network)

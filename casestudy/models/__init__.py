@@ -1,28 +1,29 @@
 """The networks, one file each, and how to get one by name."""
 
-from functools import partial
-
-import keras
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from casestudy import CaseStudyError
 from casestudy.models import released
-from casestudy.models.autoencoder import build_autoencoder
-from casestudy.models.cbdnet import build_cbdnet
-from casestudy.models.devices import all_devices
-from casestudy.models.pridnet import build_pridnet
-from casestudy.models.ridnet import build_ridnet
-from casestudy.models.weights import load_weights
 
+if TYPE_CHECKING:  # Keras takes seconds to import, and hundreds of megabytes
+    import keras
+
+# name: module and function that build it, and what the function is called with
 BUILDERS = {
-    "autoencoder": build_autoencoder,
-    "cbdnet": build_cbdnet,
-    "pridnet": build_pridnet,
-    "pridnet-half": partial(build_pridnet, filters=16, name="pridnet-half"),
-    "ridnet": build_ridnet,
+    "autoencoder": ("casestudy.models.autoencoder", "build_autoencoder", {}),
+    "cbdnet": ("casestudy.models.cbdnet", "build_cbdnet", {}),
+    "pridnet": ("casestudy.models.pridnet", "build_pridnet", {}),
+    "pridnet-half": (
+        "casestudy.models.pridnet",
+        "build_pridnet",
+        {"filters": 16, "name": "pridnet-half"},
+    ),
+    "ridnet": ("casestudy.models.ridnet", "build_ridnet", {}),
 }
 
 
-def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) -> keras.Model:
+def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) -> "keras.Model":
     """Build a network with newly drawn weights, on all devices of the machine.
 
     Parameters
@@ -44,17 +45,24 @@ def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) ->
     """
     if name not in BUILDERS:
         raise CaseStudyError(f"Unknown network {name!r}. Known: {', '.join(BUILDERS)}.")
+    import keras
+
+    # Imported here for a fast start-up.
+    from casestudy.models.devices import all_devices
+
+    module, function, arguments = BUILDERS[name]
+    builder = getattr(import_module(module), function)
     keras.utils.set_random_seed(seed)
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
         with all_devices():
-            return BUILDERS[name](**sizes)
+            return builder(**{**arguments, **sizes})
     finally:
         keras.config.set_dtype_policy(usual)
 
 
-def load(name: str) -> keras.Model:
+def load(name: str) -> "keras.Model":
     """Return a released network: trained weights that come with the package.
 
     Parameters
@@ -74,6 +82,9 @@ def load(name: str) -> keras.Model:
     CaseStudyError
         If there is no such network, or its file is missing or altered.
     """
+    # Imported here for a fast start-up.
+    from casestudy.models.weights import load_weights
+
     weights = released.released_file(name, ".safetensors")
     model = build(name)
     load_weights(model, weights)

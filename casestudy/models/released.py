@@ -6,11 +6,14 @@ card. `SHA256SUMS` lists them all, in the format of the command sha256sum.
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 
 from casestudy import CaseStudyError
 from casestudy.files import provenance
+
+if TYPE_CHECKING:  # denoising a photograph needs no tables
+    import pandas as pd
 
 FOLDER = Path(__file__).parent / "released"
 SUMS = "SHA256SUMS"
@@ -52,8 +55,10 @@ def released_file(network: str, suffix: str) -> Path:
     return path
 
 
-def read_history(network: str) -> pd.DataFrame:
+def read_history(network: str) -> "pd.DataFrame":
     """Return the training history of a released network; see `casestudy.training.train.train`."""
+    import pandas as pd
+
     return pd.read_csv(released_file(network, ".history.csv"))
 
 
