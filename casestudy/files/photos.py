@@ -50,7 +50,7 @@ _LONGEST_SIDE = {"WEBP": 16_383, "JPEG": 65_500}
 
 # Bytes: a JPEG segment tells its length in 16 bits, and holds that length and "Exif" with two
 # zeros as well.
-_LONGEST_JPEG_EXIF = 65_535 - 2 - 6
+LONGEST_JPEG_EXIF = 65_535 - 2 - 6
 
 _MAX_DPI = 65_535  # in a JPEG
 
@@ -271,8 +271,8 @@ def as_writable(path: Path, photo: Photo) -> Photo:
     if format == "WEBP" and photo.profile and photo.pixels.shape[2] < 3:
         lost = "WebP holds no grey pixels, so their colour profile was left out."
         return replace(photo, profile=b"", conversions=(*photo.conversions, lost))
-    if format == "JPEG" and len(photo.exif) > _LONGEST_JPEG_EXIF:
-        lost = f"JPEG holds no EXIF of more than {_LONGEST_JPEG_EXIF:,} bytes; it was left out."
+    if format == "JPEG" and len(photo.exif) > LONGEST_JPEG_EXIF:
+        lost = f"JPEG holds no EXIF of more than {LONGEST_JPEG_EXIF:,} bytes; it was left out."
         return replace(photo, exif=b"", conversions=(*photo.conversions, lost))
     return photo
 

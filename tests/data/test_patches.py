@@ -147,7 +147,8 @@ def test_a_killed_build_is_not_taken_for_a_finished_one(tmp_path):
     """SIGKILL in the middle of cutting; the next call builds everything."""
     environment = os.environ | {"CASESTUDY_CACHE": str(tmp_path)}
     program = (
-        "from casestudy.data.catalogue import load_pairs; from casestudy.data.patches import cut_patches;"
+        "from casestudy.data.catalogue import load_pairs;"
+        "from casestudy.data.patches import cut_patches;"
         "print(len(cut_patches('sample', load_pairs('sample'), 64)))"
     )
     command = [sys.executable, "-c", program]

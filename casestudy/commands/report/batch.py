@@ -19,6 +19,7 @@ from casestudy.commands.report.markers import (
     changes,
     hash_notebook,
     hash_outputs,
+    hash_study,
     read_marker,
     write_marker,
 )
@@ -63,8 +64,8 @@ class Batch:
     stopped: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.code_hash = provenance.hash_code()
-        self.page_hash = provenance.hash_reporting()
+        self.code_hash = hash_study()
+        self.page_hash = provenance.hash_rooms("commands/report")
         self.versions = provenance.library_versions()
         self.commit = provenance.commit()
         self.machine = provenance.machine()

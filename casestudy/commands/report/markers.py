@@ -10,8 +10,25 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from casestudy.commands.report.notebooks import Notebook
-from casestudy.files.provenance import hash_file, hash_text
+from casestudy.files.provenance import hash_file, hash_rooms, hash_text
 from casestudy.files.writing import written_whole
+
+# What decides a notebook's numbers: every room but `commands`, and the released networks.
+_ROOMS = ("files", "data", "models", "training", "denoising", "results")
+_NO_NUMBERS = (
+    # They only draw; `casestudy report --force` draws all figures again.
+    "results/plots.py",
+    "results/images.py",
+    "results/slider.*",
+    # Model cards, and the list that changes with them.
+    "models/released/*.md",
+    "models/released/SHA256SUMS",
+)
+
+
+def hash_study() -> str:
+    """Return a hash of the code and of the released networks that notebooks' numbers rest on."""
+    return hash_rooms(*_ROOMS, without=_NO_NUMBERS)
 
 
 @dataclass
