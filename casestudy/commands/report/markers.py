@@ -42,7 +42,7 @@ class Marker:
     outputs : dict
         Hash by path in the run folder: the executed notebook and all that it wrote.
     record : dict
-        What the pages tell: seconds, date, parameters, versions, commit, machine.
+        What the pages show: seconds, date, parameters, versions, commit, machine.
     page_key : str
         What else the page was made from.
     page_outputs : dict
@@ -61,7 +61,7 @@ class Marker:
 
 
 def read_marker(folder: Path, stem: str) -> Marker | None:
-    """Return a notebook's marker; None when there is none or it cannot be understood."""
+    """Return a notebook's marker; None when there is none or it cannot be read."""
     try:
         return Marker(**json.loads(_path(folder, stem).read_text()))
     except (OSError, ValueError, TypeError):
@@ -103,7 +103,7 @@ def changes(folder: Path, marker: Marker | None, key: Mapping[str, object]) -> l
 
 
 def altered(folder: Path, outputs: Mapping[str, str]) -> list[str]:
-    """Return the paths of those outputs that are gone or have other content than recorded."""
+    """Return the paths of those outputs that are gone or whose content is not as recorded."""
     return [
         name
         for name, digest in outputs.items()
