@@ -6,23 +6,20 @@ start nor the memory grows with the dataset.
 
 import hashlib
 import json
-import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 
 from casestudy import CaseStudyError
 from casestudy.data import cutting
 from casestudy.data.catalogue import Pair
 from casestudy.data.cutting import CLEAN, MANIFEST, NOISY, TABLE
 from casestudy.files import photos
+from casestudy.files.cache import made_once
 from casestudy.files.folders import cache_root
-from casestudy.files.writing import written_whole
 
 PARTS = ("train", "validation", "test")
 
@@ -221,14 +218,11 @@ def cut_patches(
     code = [Path(file).read_text() for file in (cutting.__file__, photos.__file__)]
     key = json.dumps([dataset, [(p.id, p.fingerprint()) for p in pairs], size, protocol, code])
     folder = cache_root() / "patches" / hashlib.sha256(key.encode()).hexdigest()[:16]
-    if cutting.damaged_file(folder):
-        try:
-            _cut_anew(folder, dataset, pairs, size, protocol, workers)
-        except OSError as error:
-            raise CaseStudyError(
-                f"{error.filename or folder} cannot be written: {error.strerror or error}. Make "
-                "room, or set CASESTUDY_CACHE to a folder that you may write to."
-            ) from error
+    made_once(
+        folder,
+        lambda temporary: cutting.cut(temporary, dataset, pairs, size, protocol, workers),
+        cutting.damaged_file,
+    )
     table = read_table(folder / TABLE)
     return Patches(folder, table, np.arange(len(table)), size)
 
@@ -241,19 +235,3 @@ def read_table(path: Path) -> pd.DataFrame:
         keep_default_na=False,
         na_values={column: [""] for column in ("camera", "iso", "psnr_db", "ssim")},
     )
-
-
-def _cut_anew(folder: Path, dataset: str, *settings: object) -> None:
-    """Cut patches unless another process has just done so."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        damaged = cutting.damaged_file(folder)
-        if not damaged:
-            return
-        if folder.exists():
-            print(f"{damaged} is damaged; {dataset} is cut into patches again.", file=sys.stderr)
-            shutil.rmtree(folder)
-        for left_by_a_kill in folder.parent.glob(f".{folder.name}-*"):
-            shutil.rmtree(left_by_a_kill)
-        with written_whole(folder) as temporary:
-            cutting.cut(temporary, dataset, *settings)

@@ -1,4 +1,4 @@
-"""Running networks by LiteRT, as TensorFlow Lite is called since 2024."""
+"""Running networks with LiteRT, as TensorFlow Lite has been called since 2024."""
 
 import json
 import os
@@ -8,17 +8,21 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-from filelock import FileLock
 
 from casestudy import CaseStudyError
 from casestudy.denoising.own_process import in_new_process
 from casestudy.denoising.tiles import MULTIPLES, Denoiser, padded
 from casestudy.files import provenance
+from casestudy.files.cache import made_once
 from casestudy.files.folders import cache_root
-from casestudy.files.writing import written_whole
 from casestudy.models import released
 
 RUNTIMES = {"litert": "float32", "litert-int8": "int8"}  # kind of file, see `quantization`
+
+
+# The code that a conversion depends on; the hash of the network's own weights is added to it.
+_ROOMS = ("files", "data", "models", "denoising")
+_RELEASED = "models/released/*"
 
 
 def litert_file(network: str, kind: str) -> Path:
@@ -36,28 +40,30 @@ def litert_file(network: str, kind: str) -> Path:
     Raises
     ------
     CaseStudyError
-        As `casestudy.models.load`, `casestudy.denoising.convert.convert` and `make_once`.
+        As `casestudy.models.load`, `casestudy.denoising.convert.convert` and `converted_once`.
     """
     path = conversion("litert", network, kind).with_suffix(".tflite")
-    make_once(path, f"{network}: making its {kind} file, once", _make_file, network, kind)
-    return path
+    notice = f"{network}: making its {kind} file, once"
+    return converted_once(path, notice, _write_file, network, kind)
 
 
-def _make_file(network: str, kind: str, path: Path) -> None:
-    # Imported here for a fast start-up.
+def _write_file(network: str, kind: str, path: Path) -> None:
+    # Keras takes seconds to import
     from casestudy import models
     from casestudy.data.experiment import open_experiment
     from casestudy.denoising.convert import calibration_images, convert
 
     sample = open_experiment("sample", str(path.parent))  # runs need a clone, this does not
     calibration = calibration_images(sample.train) if kind == "int8" else ()
-    content = convert(models.load(network), kind, calibration)
-    with written_whole(path) as temporary:
-        temporary.write_bytes(content)
+    path.write_bytes(convert(models.load(network), kind, calibration))
 
 
-def make_once(path: Path, notice: str, make: Callable[..., None], *arguments: object) -> None:
-    """Have a converted network made, unless it is there; other processes wait for it.
+def converted_once(
+    path: Path, notice: str, convert: Callable[..., None], *arguments: object
+) -> Path:
+    """Return a converted network, which is made in a new process unless it is there.
+
+    TensorFlow keeps a gigabyte and more, which that process gives back.
 
     Parameters
     ----------
@@ -65,35 +71,27 @@ def make_once(path: Path, notice: str, make: Callable[..., None], *arguments: ob
         From `conversion`.
     notice : str
         Printed before it is made.
-    make : callable
-        Takes the arguments and the path; in a process of its own, since TensorFlow keeps a
-        gigabyte and more.
+    convert : callable
+        Takes the arguments and the path to write to.
 
     Raises
     ------
     CaseStudyError
-        As `casestudy.denoising.own_process.in_new_process`, or if the cache cannot be written.
+        As `casestudy.files.cache.made_once` and `casestudy.denoising.own_process.in_new_process`.
     """
-    if path.exists():
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            if not path.exists():
-                print(notice, file=sys.stderr)
-                in_new_process(make, *arguments, path)
-    except OSError as error:
-        raise CaseStudyError(
-            f"{path.parent} cannot be written: {error.strerror or error}. Make room, or set "
-            "CASESTUDY_CACHE to a folder that you may write to."
-        ) from error
+
+    def make(temporary: Path) -> None:
+        print(notice, file=sys.stderr)
+        in_new_process(convert, *arguments, temporary)
+
+    return made_once(path, make)
 
 
 def conversion(runtime: str, network: str, kind: str) -> Path:
     """Return where a converted network is kept: another place for other weights or code."""
     weights = provenance.hash_file(released.released_file(network, ".safetensors"))
-    versions = json.dumps(provenance.library_versions())
-    made_from = provenance.hash_text(weights, provenance.hash_code(), versions)
+    code = provenance.hash_rooms(*_ROOMS, without=[_RELEASED])
+    made_from = provenance.hash_text(weights, code, json.dumps(provenance.library_versions()))
     return cache_root() / runtime / f"{network}-{kind}-{made_from[:16]}"
 
 
@@ -117,12 +115,12 @@ def litert_denoiser(file: Path, network: str, threads: int | None = None) -> Den
     Raises
     ------
     CaseStudyError
-        If there is no such file, or it is no LiteRT file.
+        If there is no such file, or it is not a LiteRT file.
     """
     try:
         interpreter = Interpreter(str(file), num_threads=threads or os.cpu_count())
     except ValueError as error:
-        raise CaseStudyError(f"{file} is no LiteRT file: {error}") from None
+        raise CaseStudyError(f"{file} is not a LiteRT file: {error}") from None
     (source,) = interpreter.get_input_details()
     (target,) = interpreter.get_output_details()
     shape = None

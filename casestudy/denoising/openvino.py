@@ -1,7 +1,7 @@
-"""Running networks by OpenVINO, in 8-bit integers: for processors without instructions for them.
+"""Running networks with OpenVINO in 8-bit integers, for processors without VNNI instructions.
 
-LiteRT's 8-bit kernels need VNNI instructions to be faster than floats by much; OpenVINO's do
-not. `pip install '.[openvino]'`.
+LiteRT's 8-bit kernels need these instructions to be much faster than floats; OpenVINO's do not.
+`pip install '.[openvino]'`.
 """
 
 from pathlib import Path
@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from casestudy import CaseStudyError
-from casestudy.denoising.litert import conversion, make_once
+from casestudy.denoising.litert import conversion, converted_once
 from casestudy.denoising.tiles import MULTIPLES, Denoiser, padded
-from casestudy.files.writing import written_whole
 
-MODEL = "network.xml"  # its weights lie beside it
+MODEL = "network.xml"  # its weights lie next to it
 
 # Without a batch of images to share the cores, each image gets all of them. OpenVINO would
 # compute the floats in 16 bits where a processor can.
@@ -21,7 +20,7 @@ OPTIONS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
 
 
 def openvino_file(network: str) -> Path:
-    """Return a released network in 8 bits for OpenVINO, which is made when first asked for.
+    """Return a released network quantized for OpenVINO, which is made when first asked for.
 
     As `casestudy.denoising.litert.litert_file` returns one for LiteRT: calibrated on
     the training scenes of `sample`, the last convolution in floats.
@@ -34,25 +33,24 @@ def openvino_file(network: str) -> Path:
     Raises
     ------
     CaseStudyError
-        If OpenVINO is not installed; as `casestudy.models.load` and `make_once`.
+        If OpenVINO is not installed; as `casestudy.models.load` and `converted_once`.
     """
     folder = conversion("openvino", network, "int8")
     _refuse_missing()
-    make_once(folder, f"{network}: making its 8-bit file for OpenVINO, once", _make_files, network)
-    return folder / MODEL
+    notice = f"{network}: making its 8-bit file for OpenVINO, once"
+    return converted_once(folder, notice, _write_files, network) / MODEL
 
 
-def _make_files(network: str, folder: Path) -> None:
-    # Imported here for a fast start-up.
+def _write_files(network: str, folder: Path) -> None:
+    # Keras takes seconds to import
     from casestudy import models
     from casestudy.data.experiment import open_experiment
     from casestudy.denoising.convert import calibration_images, convert_for_openvino
 
     sample = open_experiment("sample", str(folder.parent))  # runs need a clone, this does not
     calibration = calibration_images(sample.train)
-    with written_whole(folder) as temporary:
-        temporary.mkdir()
-        convert_for_openvino(models.load(network), calibration, temporary / MODEL)
+    folder.mkdir()
+    convert_for_openvino(models.load(network), calibration, folder / MODEL)
 
 
 def openvino_denoiser(file: Path, network: str) -> Denoiser:
@@ -73,7 +71,7 @@ def openvino_denoiser(file: Path, network: str) -> Denoiser:
     Raises
     ------
     CaseStudyError
-        If OpenVINO is not installed, or the file is none of its.
+        If OpenVINO is not installed, or the file is not a model for it.
     """
     _refuse_missing()
     import openvino
@@ -82,7 +80,7 @@ def openvino_denoiser(file: Path, network: str) -> Denoiser:
         compiled = openvino.compile_model(file, "CPU", OPTIONS)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise CaseStudyError(f"{file} is no file for OpenVINO: {reason}") from None
+        raise CaseStudyError(f"{file} is not a file for OpenVINO: {reason}") from None
     return padded(lambda noisy: compiled(noisy.astype(np.float32))[0], MULTIPLES[network])
 
 

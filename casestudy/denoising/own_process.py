@@ -10,7 +10,7 @@ from casestudy import CaseStudyError
 _NEW_PROCESS = """
 import os, pickle, sys
 answer = os.fdopen(os.dup(1), "wb")
-os.dup2(2, 1)  # what libraries print is no part of it
+os.dup2(2, 1)  # what libraries print is not part of it
 from casestudy import CaseStudyError
 function, arguments = pickle.load(sys.stdin.buffer)
 try:
@@ -22,7 +22,7 @@ pickle.dump(result, answer)
 
 
 def in_new_process(function: Callable, *arguments: object) -> object:
-    """Return what a function returns in a process of its own, which gives back all its memory.
+    """Return what a function returns in a new process, which gives back all its memory.
 
     Unlike multiprocessing's, it does not import the script that asks for it, which then needs
     no `if __name__ == "__main__":`.
@@ -41,8 +41,8 @@ def in_new_process(function: Callable, *arguments: object) -> object:
     )
     if process.returncode:
         raise CaseStudyError(
-            f"A process of this one failed (exit code {process.returncode}). If it was killed for "
-            "want of memory, close other programs and run the same again."
+            f"A process of this one failed (exit code {process.returncode}). If it ran "
+            "out of memory, close other programs and run the same again."
         )
     result, error = pickle.loads(process.stdout)
     if error:

@@ -11,8 +11,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 # Where PNGs held EXIF before there was a chunk for it (2017), as programs still write it.
 _EXIF_AS_TEXT = "Raw profile type exif"
 
-
-# EXIF 2.3: what the first directory of a TIFF tells about a photograph, and not about its file.
+# EXIF 2.3: what the first directory of a TIFF says about a photograph, and not about its file.
 TEXTS = (
     Base.ImageDescription,
     Base.Make,
@@ -23,16 +22,12 @@ TEXTS = (
     Base.HostComputer,
     Base.Copyright,
 )
-
-
 RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
-
 
 # In EXIF's own directory: PixelXDimension and PixelYDimension.
 _SIDES = (Base.ExifImageWidth, Base.ExifImageHeight)
 
-
-SIDES_CHANGE = (5, 6, 7, 8)
+SIDES_CHANGE = (5, 6, 7, 8)  # orientations
 
 
 def exif_of_others(image: Image.Image, turned: bool) -> bytes:
@@ -74,7 +69,7 @@ def _swap_entries(block: bytearray, entries: dict[int, int], tags: tuple[int, in
 
 
 def exif_of_tiff(file: BinaryIO) -> bytes:
-    """Return what the directories of a TIFF tell about the photograph."""
+    """Return what the directories of a TIFF say about the photograph."""
     main, parts = read_directories(file)
     if main.get(Base.Orientation) in SIDES_CHANGE:
         _swap_values(main, RESOLUTION[:2])
@@ -131,10 +126,10 @@ def _read_directory(
 
 
 def append_directories(file: BinaryIO, parts: dict[int, ImageFileDirectory_v2]) -> None:
-    """Append directories to a little-endian TIFF, and its first one anew, which tells of them.
+    """Append directories to a little-endian TIFF, then its first one again, which points to them.
 
     TIFF 6.0: a directory is the number of its entries, the entries of 12 bytes in the order of
-    their tags, and the place of the next one; the file's header tells the place of the first.
+    their tags, and the place of the next one; the file's header holds the place of the first.
     tifffile writes no directory of EXIF.
     """
     file.seek(4)

@@ -48,12 +48,11 @@ SUFFIXES = {
 # decoded.
 _LONGEST_SIDE = {"WEBP": 16_383, "JPEG": 65_500}
 
-# Bytes: a JPEG segment tells its length in 16 bits, and holds that length and "Exif" with two
-# zeros as well.
-_LONGEST_JPEG_EXIF = 65_535 - 2 - 6
+# Bytes: a JPEG segment states its length in 16 bits, and also holds that length and "Exif" with
+# two zeros.
+LONGEST_JPEG_EXIF = 65_535 - 2 - 6
 
 _MAX_DPI = 65_535  # in a JPEG
-
 
 # Where a PNG's first chunk ends: signature 8, length 4, type 4, content 13, checksum 4.
 _AFTER_IHDR = 33
@@ -79,7 +78,6 @@ _MODES_8_BIT = {
 # TIFF 6.0: tags, and the values that OpenCV decodes right at 16 bits.
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT, _PHOTOMETRIC, _PLANAR, _EXTRA = 258, 339, 262, 284, 338
 _UNSIGNED, _BLACK_IS_ZERO, _RGB, _INTERLEAVED, _PREMULTIPLIED, _INCH = 1, 1, 2, 1, 1, 2
-
 
 # How a stored image, as a (H, W, C) array, comes upright, by EXIF orientation.
 _UPRIGHT = {
@@ -108,7 +106,7 @@ class Photo:
     profile : bytes
         ICC colour profile of the pixels; empty if none.
     dpi : tuple of float
-        Pixels per inch, along x and y, as JPEG and PNG tell them outside EXIF; empty if they do
+        Pixels per inch, along x and y, as JPEG and PNG hold them outside EXIF; empty if they do
         not.
     conversions : tuple of str
         What is not as in the file, each as a sentence.
@@ -144,7 +142,7 @@ def read_image(path: str | Path) -> np.ndarray:
 def read_photo(path: str | Path) -> Photo:
     """Read a photograph with all that its pixels hold, EXIF, colour profile and resolution.
 
-    PNG, JPEG, TIFF, BMP and WebP are told apart by content, not by name. EXIF orientation is
+    PNG, JPEG, TIFF, BMP and WebP are recognized by content, not by name. EXIF orientation is
     applied; fewer than 8 bits become 8; palette and CMYK become RGB (CMYK without its profile);
     of an animation or a file of several pages, the first image is read. Colour profiles are
     kept, not applied. XMP is not kept.
@@ -161,7 +159,7 @@ def read_photo(path: str | Path) -> Photo:
     Raises
     ------
     CaseStudyError
-        If the file is missing, empty, no image, damaged or cut off, holds numbers that are
+        If the file is missing, empty, not an image, damaged or cut off, holds numbers that are
         not 1- to 8-bit or 16-bit unsigned integers, or declares more than `MAX_PIXELS`
         (refused from the header, before decoding).
     """
@@ -175,7 +173,7 @@ def read_size(path: str | Path) -> tuple[int, int]:
     Raises
     ------
     CaseStudyError
-        If the file is missing, empty, no image, or declares more than `MAX_PIXELS`.
+        If the file is missing, empty, not an image, or declares more than `MAX_PIXELS`.
     """
     with _file(Path(path)) as file, _opened(file, str(path), MAX_PIXELS) as image:
         return image.height, image.width
@@ -265,16 +263,19 @@ def as_writable(path: Path, photo: Photo) -> Photo:
         As `write_photo`, if it would lose pixels or their values.
     """
     format = writable_format(path, photo.pixels)
-    if format == "BMP" and (photo.exif or photo.profile):
+    exif, profile = photo.exif, photo.profile
+    if format == "BMP" and (exif or profile):
+        exif = profile = b""
         lost = "BMP holds no EXIF and no colour profile; they were left out."
-        return replace(photo, exif=b"", profile=b"", conversions=(*photo.conversions, lost))
-    if format == "WEBP" and photo.profile and photo.pixels.shape[2] < 3:
+    elif format == "WEBP" and profile and photo.pixels.shape[2] < 3:
+        profile = b""
         lost = "WebP holds no grey pixels, so their colour profile was left out."
-        return replace(photo, profile=b"", conversions=(*photo.conversions, lost))
-    if format == "JPEG" and len(photo.exif) > _LONGEST_JPEG_EXIF:
-        lost = f"JPEG holds no EXIF of more than {_LONGEST_JPEG_EXIF:,} bytes; it was left out."
-        return replace(photo, exif=b"", conversions=(*photo.conversions, lost))
-    return photo
+    elif format == "JPEG" and len(exif) > LONGEST_JPEG_EXIF:
+        exif = b""
+        lost = f"JPEG holds no EXIF of more than {LONGEST_JPEG_EXIF:,} bytes; it was left out."
+    else:
+        return photo
+    return replace(photo, exif=exif, profile=profile, conversions=(*photo.conversions, lost))
 
 
 def as_rgb(pixels: np.ndarray) -> np.ndarray:
@@ -330,7 +331,7 @@ def _decode(file: BinaryIO, name: str, max_pixels: int) -> Photo:
     with _opened(file, name, max_pixels) as image:
         bits = _bits(image, file, name)
         several = getattr(image, "is_animated", False)
-        # Also for 16 bits: OpenCV does not tell that a file is cut off, Pillow does.
+        # Also for 16 bits: Pillow notices a file that is cut off, OpenCV does not.
         image.load()
         pixels = _decode_16_bit(file) if bits == 16 else _decode_8_bit(image)
         return _photo(pixels, image, file, several)
@@ -415,12 +416,16 @@ def _decode_16_bit(file: BinaryIO) -> np.ndarray:
     pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
         raise ValueError("a 16-bit image that OpenCV does not decode")
-    pixels = np.atleast_3d(pixels)
-    return pixels if pixels.shape[2] == 1 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    return _red_and_blue_swapped(np.atleast_3d(pixels))
+
+
+def _red_and_blue_swapped(pixels: np.ndarray) -> np.ndarray:
+    """Turn OpenCV's BGR, with or without alpha, into RGB, or back; grey stays."""
+    return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]] if pixels.shape[2] > 2 else pixels
 
 
 def _photo(pixels: np.ndarray, image: Image.Image, file: BinaryIO, several: bool) -> Photo:
-    """Turn pixels upright, and add what the file tells about them."""
+    """Turn pixels upright, and add what the file says about them."""
     conversions = []
     if several:
         conversions.append("Only the first of several images is used.")
@@ -450,16 +455,14 @@ def _photo(pixels: np.ndarray, image: Image.Image, file: BinaryIO, several: bool
 
 
 def _dpi(image: Image.Image) -> tuple[float, ...]:
-    # Of a JPEG without, Pillow tells what EXIF holds, or makes it up.
-    told = image.format == "PNG" or image.info.get("jfif_unit") in (1, 2)
-    dpi = image.info.get("dpi", ()) if told else ()
+    # For a JPEG without it, Pillow returns what EXIF holds, or makes it up.
+    stated = image.format == "PNG" or image.info.get("jfif_unit") in (1, 2)
+    dpi = image.info.get("dpi", ()) if stated else ()
     return dpi if all(1 <= value <= _MAX_DPI for value in dpi) else ()
 
 
 def _encode_16_bit_png(photo: Photo) -> bytes:
-    pixels = photo.pixels
-    if pixels.shape[2] > 2:
-        pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]  # to BGR
+    pixels = _red_and_blue_swapped(photo.pixels)
     described = {cv2.IMAGE_METADATA_EXIF: photo.exif, cv2.IMAGE_METADATA_ICCP: photo.profile}
     described = {kind: np.frombuffer(v, np.uint8) for kind, v in described.items() if v}
     done, encoded = cv2.imencodeWithMetadata(

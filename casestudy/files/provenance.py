@@ -1,10 +1,10 @@
-"""What a result was made from and on: code, library versions, commit, machine."""
+"""What a result was made from, and on which machine: code, library versions, commit."""
 
 import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -33,28 +33,34 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def hash_code() -> str:
-    """Return a hash of the package's files, less reports and web app: they compute no result."""
+def hash_rooms(*rooms: str, without: Sequence[str] = ()) -> str:
+    """Return a hash of all files in some sub-folders of the package.
+
+    Parameters
+    ----------
+    *rooms : str
+        Sub-folders, such as "models" or "commands/report".
+    without : sequence of str
+        Patterns, such as "models/released/*.md", of files that are left out.
+    """
     package = Path(casestudy.__file__).parent
-    shown = {package / "commands" / name for name in ("report", "web_app")}
-    return _hash_tree(
-        package, (p for p in package.rglob("*") if shown.isdisjoint((p, *p.parents)))
+    files = {
+        path.relative_to(package): path
+        for room in rooms
+        for path in (package / room).rglob("*")
+        if path.is_file()
+    }
+    return hash_text(
+        *(
+            f"{name.as_posix()}:{hash_file(files[name])}"
+            for name in sorted(files)
+            if _is_code(name) and not any(map(name.match, without))
+        )
     )
 
 
-def hash_reporting() -> str:
-    """Return a hash of `commands/report`, which makes pages of executed notebooks."""
-    report = Path(casestudy.__file__).parent / "commands" / "report"
-    return _hash_tree(report, report.rglob("*"))
-
-
-def _hash_tree(root: Path, paths: Iterable[Path]) -> str:
-    files = sorted(p for p in paths if p.is_file() and _is_code(p.relative_to(root)))
-    return hash_text(*(f"{p.relative_to(root).as_posix()}:{hash_file(p)}" for p in files))
-
-
 def _is_code(path: Path) -> bool:
-    """Return False of what Python, editors and file managers leave, most of it hidden."""
+    """Return False for what Python, editors and file managers leave, most of it hidden."""
     return not any(part == "__pycache__" or part.startswith(".") for part in path.parts)
 
 

@@ -1,5 +1,6 @@
 """Write files so that a crash leaves no half of one, and one process at a time writes."""
 
+import glob
 import os
 import shutil
 import tempfile
@@ -59,13 +60,13 @@ def only_writer(folder: Path, remedy: str) -> Iterator[None]:
     except OSError as error:
         raise CaseStudyError(
             f"{error.filename or folder} could not be read or written: "
-            f"{error.strerror or error}. {remedy}; the same command goes on."
+            f"{error.strerror or error}. {remedy}; the same command resumes."
         ) from error
 
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` and rename it to `path` when the block succeeds.
+    """Yield a temporary path next to `path` and rename it to `path` when the block succeeds.
 
     Whatever happens, a reader finds the old content, the new content, or nothing. The file
     (or folder) reaches the disk before its name does. An existing folder is not replaced.
@@ -81,7 +82,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         A name, of the same suffix, for the block to create a file or a folder at.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.stem[:40]}-", dir=path.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=_scratch_prefix(path), dir=path.parent))
     try:
         temporary = scratch / path.name
         yield temporary
@@ -92,3 +93,13 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed calls of `written_whole` left; call it where none can be running."""
+    for scratch in path.parent.glob(f"{glob.escape(_scratch_prefix(path))}????????"):
+        shutil.rmtree(scratch)
+
+
+def _scratch_prefix(path: Path) -> str:
+    return f".{path.stem[:40]}-"

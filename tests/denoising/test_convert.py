@@ -27,7 +27,7 @@ from casestudy.denoising.convert import (
     write_by_converter,
     write_variants,
 )
-from casestudy.denoising.litert import litert_denoiser, litert_file, make_once
+from casestudy.denoising.litert import converted_once, litert_denoiser, litert_file
 from casestudy.denoising.own_process import in_new_process
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.results.metrics import denoise_patches, score
@@ -164,7 +164,7 @@ def test_eight_bits_cost_a_released_network_little(network, most_db, tmp_path, m
 def test_two_processes_that_need_a_file_make_it_once(tmp_path, capsys):
     """A folder that is there cannot be made."""
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda _: make_once(tmp_path / "file", "once", os.mkdir), range(2)))
+        list(pool.map(lambda _: converted_once(tmp_path / "file", "once", os.mkdir), range(2)))
     assert (tmp_path / "file").is_dir() and capsys.readouterr().err == "once\n"
 
 

@@ -1,4 +1,4 @@
-"""One call's work on a run folder: execute what changed, keep what is good, say what is what."""
+"""One call's work on a run folder: execute what changed, keep what is good, report the rest."""
 
 import os
 import shutil
@@ -19,6 +19,7 @@ from casestudy.commands.report.markers import (
     changes,
     hash_notebook,
     hash_outputs,
+    hash_study,
     read_marker,
     write_marker,
 )
@@ -63,8 +64,8 @@ class Batch:
     stopped: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.code_hash = provenance.hash_code()
-        self.page_hash = provenance.hash_reporting()
+        self.code_hash = hash_study()
+        self.page_hash = provenance.hash_rooms("commands/report")
         self.versions = provenance.library_versions()
         self.commit = provenance.commit()
         self.machine = provenance.machine()
@@ -144,7 +145,7 @@ class Batch:
         return {self.folder / name for name in outputs if name.startswith(f"{MODELS}/")}
 
     def _refuse_overwriting(self, notebook: Notebook, written: set[Path]) -> None:
-        """Two notebooks that write one file would each call for the other's next run."""
+        """Refuse two writers of one file: each would outdate the other at every run."""
         names = {path.relative_to(self.folder).as_posix() for path in written}
         for stem, marker in self._markers().items():
             shared = sorted(names & marker.outputs.keys())
@@ -210,14 +211,14 @@ class Batch:
         }
 
     def _trained_before(self, parameters: dict[str, object]) -> dict[str, str]:
-        """Return hashes of the manifests of the networks that a notebook is told to load."""
+        """Return hashes of the manifests of the networks that a notebook has to load."""
         if parameters.get("weights") != "run":
             return {}
         manifests = sorted((self.folder / MODELS).glob("*.json"))
         return {manifest.name: provenance.hash_file(manifest) for manifest in manifests}
 
     def _other_runs(self, parameters: dict[str, object]) -> dict[str, str]:
-        """Return hashes of what a notebook reads of the runs that it is told to compare with."""
+        """Return hashes of what a notebook reads of the runs that it has to compare with."""
         others = set(runs_beside(self.folder, parameters.get("beside", "")).values())
         return {
             f"{folder.name}/{path.name}": provenance.hash_file(path)
@@ -258,14 +259,14 @@ class Batch:
         return {stem: marker for stem, marker in markers.items() if marker}
 
     def summary(self) -> str:
-        """Tell what failed, what was kept and how to go on."""
+        """Say what failed, what was kept and how to resume."""
         lines = []
         for stem, failure in self.failures.items():
             kept = self.folder / f"{stem}.failed.html"
             lines += [failure, f"  as far as it got: {kept} (and {kept.stem}.ipynb)"]
         if self.stopped:
             lines.append(f"Not run, because they need it: {', '.join(self.stopped)}.")
-        lines.append("Earlier reports are as they were. The same command goes on from there.")
+        lines.append("Earlier reports are as they were. The same command resumes from there.")
         return "\n".join(lines)
 
     def write_index(self) -> Path:

@@ -1,7 +1,7 @@
-"""Execute one notebook, and tell honestly how it went.
+"""Execute one notebook, and report whether it really succeeded.
 
-What papermill records is no sign of success: after a killed kernel or a timeout it marks cells
-that never ran as completed, and it takes `sys.exit(0)` in a cell for a happy end. A notebook
+What papermill records does not prove success: after a killed kernel or a timeout it marks cells
+that never ran as completed, and it takes `sys.exit(0)` in a cell for success. A notebook
 has succeeded when nothing was raised, every code cell has a count, and no output is an error.
 """
 
@@ -52,7 +52,7 @@ def execute(
     output: Path,
     cell_timeout: float | None = None,
 ) -> None:
-    """Execute a notebook in a kernel of its own, in the notebook's folder.
+    """Execute a notebook in its own kernel, in the notebook's folder.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def execute(
         )
         finished = True
     except PapermillExecutionError:
-        pass  # the executed notebook tells which cell and why
+        pass  # the executed notebook says which cell and why
     except CellTimeoutError:
         reason = f"the cell was still running after {cell_timeout:g} s, the limit for one cell"
         raise progress.error(reason) from None
@@ -154,7 +154,7 @@ def _plain(text: str) -> str:
 
 
 class _Kernel(AsyncKernelManager):
-    """A kernel that knows its clients, for papermill does not close the one it makes."""
+    """A kernel that knows its clients, because papermill does not close the one it makes."""
 
     def __init__(self):
         super().__init__(kernel_name="python3")

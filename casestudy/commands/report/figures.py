@@ -41,7 +41,7 @@ def describe_figures(notebook: NotebookNode) -> None:
 
 
 def write_thumbnail(notebook: NotebookNode, path: Path) -> bool:
-    """Write the last image of the cell tagged `thumbnail`; tell whether there is one.
+    """Write the last image of the cell tagged `thumbnail`; return whether there is one.
 
     Parameters
     ----------

@@ -9,14 +9,14 @@ from casestudy.commands.report.figures import small_copy
 from casestudy.commands.report.markers import read_marker
 from casestudy.commands.report.pages import in_words, without_paths, write_html
 
-# column of results.csv: heading, format, and whether more (1) or less (-1) is better
+# column of results.csv: heading, format, and whether the largest value is the best
 _COLUMNS = {
-    "psnr_db": ("PSNR, dB", "{:.2f}", 1),
-    "ssim": ("SSIM", "{:.3f}", 1),
-    "gain_db": ("Gain, dB", "{:+.2f}", 1),
-    "parameters": ("Parameters", "{:,.0f}", 0),
-    "size_mb": ("Size, MB", "{:.2f}", 0),
-    "seconds_per_megapixel": ("s/megapixel", "{:.2f}", 0),
+    "psnr_db": ("PSNR, dB", "{:.2f}", True),
+    "ssim": ("SSIM", "{:.3f}", True),
+    "gain_db": ("Gain, dB", "{:+.2f}", True),
+    "parameters": ("Parameters", "{:,.0f}", False),
+    "size_mb": ("Size, MB", "{:.2f}", False),
+    "seconds_per_megapixel": ("s/megapixel", "{:.2f}", False),
 }
 
 
@@ -118,7 +118,7 @@ def _cell(column: str, value: float, best: float | None) -> tuple[str, bool]:
 
 
 def _results_are_old(folder: Path, cards: list[Card]) -> bool:
-    """Tell whether the notebook that wrote the results table is no longer up to date."""
+    """Return whether the notebook that wrote the results table is no longer up to date."""
     doubtful = [card.stem for card in cards if card.status != "up to date"]
     markers = [read_marker(folder, stem) for stem in doubtful]
     return any(marker and "results.csv" in marker.outputs for marker in markers)

@@ -10,8 +10,25 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from casestudy.commands.report.notebooks import Notebook
-from casestudy.files.provenance import hash_file, hash_text
+from casestudy.files.provenance import hash_file, hash_rooms, hash_text
 from casestudy.files.writing import written_whole
+
+# What decides a notebook's numbers: every room but `commands`, and the released networks.
+_ROOMS = ("files", "data", "models", "training", "denoising", "results")
+_NO_NUMBERS = (
+    # They only draw; `casestudy report --force` draws all figures again.
+    "results/plots.py",
+    "results/images.py",
+    "results/slider.*",
+    # Model cards, and the list that changes with them.
+    "models/released/*.md",
+    "models/released/SHA256SUMS",
+)
+
+
+def hash_study() -> str:
+    """Return a hash of the code and of the released networks that notebooks' numbers rest on."""
+    return hash_rooms(*_ROOMS, without=_NO_NUMBERS)
 
 
 @dataclass
@@ -25,7 +42,7 @@ class Marker:
     outputs : dict
         Hash by path in the run folder: the executed notebook and all that it wrote.
     record : dict
-        What the pages tell: seconds, date, parameters, versions, commit, machine.
+        What the pages show: seconds, date, parameters, versions, commit, machine.
     page_key : str
         What else the page was made from.
     page_outputs : dict
@@ -44,7 +61,7 @@ class Marker:
 
 
 def read_marker(folder: Path, stem: str) -> Marker | None:
-    """Return a notebook's marker; None when there is none or it cannot be understood."""
+    """Return a notebook's marker; None when there is none or it cannot be read."""
     try:
         return Marker(**json.loads(_path(folder, stem).read_text()))
     except (OSError, ValueError, TypeError):
@@ -86,7 +103,7 @@ def changes(folder: Path, marker: Marker | None, key: Mapping[str, object]) -> l
 
 
 def altered(folder: Path, outputs: Mapping[str, str]) -> list[str]:
-    """Return the paths of those outputs that are gone or have other content than recorded."""
+    """Return the paths of those outputs that are gone or whose content is not as recorded."""
     return [
         name
         for name, digest in outputs.items()

@@ -1,9 +1,9 @@
 """The page of one executed notebook: self-contained, and made to be read as an article."""
 
-import copy
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from casestudy.files.writing import written_whole
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
-# Bars that stand below another one, each redrawn on a line of its own; notices of TensorFlow and
+# Bars below another one, each redrawn on its own line; notices of TensorFlow and
 # LiteRT that no setting silences.
 _CHATTER = re.compile(
     r"\d%\|.*\| *\d+/\d+ \[.*\](\x1b\[A)*$"
@@ -35,7 +35,7 @@ _CHATTER = re.compile(
 
 @dataclass(frozen=True)
 class Page:
-    """What a notebook's page tells besides the notebook.
+    """What a notebook's page shows in addition to the notebook.
 
     Parameters
     ----------
@@ -77,7 +77,9 @@ def write_page(
     list of Path
         The files written.
     """
-    notebook = _portable(notebook, page.folder)
+    # A copy without this machine's folders in sources and outputs.
+    text = without_paths(json.dumps(notebook, ensure_ascii=False), page.folder)
+    notebook = nbformat.from_dict(json.loads(text))
     _drop_chatter(notebook)
     shrink_figures(notebook)
     describe_figures(notebook)
@@ -123,25 +125,11 @@ def in_words(seconds: float) -> str:
 
 
 def without_paths(text: str, folder: Path) -> str:
-    """Return text that does not tell where on this machine the project and its run lie."""
+    """Return text without the folders in which the project and its run lie on this machine."""
     text = text.replace(str(folder), f"{folder.parent.name}/{folder.name}")
-    for root in _roots():
-        text = text.replace(f"{root}{os.sep}", "")
+    with suppress(CaseStudyError):  # an installed copy has no clone around it
+        text = text.replace(f"{project_root()}{os.sep}", "")
     return text
-
-
-def _roots() -> list[str]:
-    try:
-        return [str(project_root())]
-    except CaseStudyError:
-        return []
-
-
-def _portable(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """Copy a notebook, without this machine's paths in sources and outputs."""
-    notebook = copy.deepcopy(notebook)
-    text = json.dumps(notebook, ensure_ascii=False)
-    return nbformat.from_dict(json.loads(without_paths(text, folder)))
 
 
 def _drop_chatter(notebook: NotebookNode) -> None:
@@ -186,7 +174,7 @@ def _config() -> Config:
 
 
 def _standing_alone(html: str) -> str:
-    """Make a page whole without a network and without notebooks beside it.
+    """Make a page whole without a network and without notebooks next to it.
 
     What a browser would fetch from elsewhere is dropped. Links to notebooks lead to their pages;
     links to other files of the project are those of a run's folder in `reports/`.

@@ -133,7 +133,7 @@ def _checked(dataset: str, parameters: Mapping[str, object]) -> dict[str, object
 
 
 def _refuse_results_of_another(folder: Path, dataset: str) -> None:
-    """Two folders of pairs may have one last name, and so would share a run."""
+    """Refuse to mix results: two folders of pairs with the same last name would share a run."""
     file = folder / "scores" / "noisy.csv"
     if file.exists() and (theirs := read_table(file)["dataset"].iloc[0]) != dataset:
         raise CaseStudyError(
@@ -142,7 +142,7 @@ def _refuse_results_of_another(folder: Path, dataset: str) -> None:
 
 
 def _refuse_combinations(values: Mapping[str, object], plan: list[Notebook]) -> None:
-    """Check the values beside those that a notebook declares itself."""
+    """Check the given values together with those that a notebook declares itself."""
     for notebook in plan:
         declared = {
             name: ast.literal_eval(default)
@@ -162,5 +162,5 @@ def _refuse_undeclared(values: Mapping[str, object], plan: list[Notebook]) -> No
         known = ", ".join(sorted(declared - {"dataset", "run_folder"}))
         stems = ", ".join(notebook.stem for notebook in plan)
         raise CaseStudyError(
-            f"{', '.join(unknown)} is no parameter of {stems}. Known there: {known}."
+            f"{', '.join(unknown)} is not a parameter of {stems}. Known there: {known}."
         )

@@ -16,7 +16,7 @@ from casestudy.commands.web_app import queue
 from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.patches import split_pairs
 from casestudy.files.folders import reports_root
-from casestudy.files.photos import FORMATS, Photo, as_rgb
+from casestudy.files.photos import FORMATS, SUFFIXES, Photo, as_rgb
 from casestudy.models import released
 from casestudy.results import real_noise
 from casestudy.results.metrics import psnr, ssim
@@ -93,7 +93,7 @@ def choose_upload() -> None:
     megapixels = f"{queue.max_pixels() / 1e6:g} megapixels"
     file = st.file_uploader(
         f"PNG, JPEG, WebP or TIFF, up to {megapixels}",
-        type=["png", "jpg", "jpeg", "webp", "tif", "tiff", "bmp"],
+        type=[suffix.removeprefix(".") for suffix in SUFFIXES],
         max_upload_size=queue.MAX_BYTES >> 20,
         help="It is processed in memory and not kept.",
     )

@@ -17,12 +17,11 @@ from PIL import Image
 
 from casestudy import CaseStudyError
 from casestudy.denoising.methods import photo_denoiser
-from casestudy.files.photos import Photo, as_8_bits, decode_photo, encode_photo
+from casestudy.files.photos import LONGEST_JPEG_EXIF, Photo, as_8_bits, decode_photo, encode_photo
 from casestudy.models.devices import give_back_freed_memory, give_back_large_blocks
 
 MAX_MEGAPIXELS = "CASESTUDY_MAX_MEGAPIXELS"  # environment variable that `casestudy app` sets
 MAX_BYTES = 100 << 20
-LARGEST_EXIF = 65_527  # bytes, in a JPEG: one segment, less its length and "Exif"
 MAX_WAITING = 16
 MAX_SECONDS = 600  # of one photograph
 IDLE_SECONDS = 30  # then there is time to tidy up
@@ -234,6 +233,6 @@ def encode(photo: Photo, format: str) -> bytes:
         pixels = as_8_bits(photo.pixels)
         colours = 1 if pixels.shape[2] < 3 else 3  # a profile is for the one or the other
         photo = replace(photo, pixels=np.ascontiguousarray(pixels[..., :colours]))
-        if len(photo.exif) > LARGEST_EXIF:
+        if len(photo.exif) > LONGEST_JPEG_EXIF:
             photo = replace(photo, exif=b"")
     return encode_photo(photo, format)

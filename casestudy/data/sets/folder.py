@@ -6,8 +6,7 @@ from pathlib import Path
 
 from casestudy import CaseStudyError
 from casestudy.data.pairs import FilePair
-
-EXTENSIONS = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
+from casestudy.files.photos import SUFFIXES
 
 _LAYOUT = (
     "Expected PATH/noisy/NAME and PATH/clean/NAME with equal names (PNG, JPEG, TIFF, BMP, WebP)"
@@ -80,7 +79,7 @@ def _images(folder: Path) -> dict[str, Path]:
     found = {
         path.name: path
         for path in folder.iterdir()
-        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     }
     for name in found:
         try:

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from scipy import io
 
 from casestudy import CaseStudyError
 from casestudy.data.pairs import Pair, file_fingerprint
+from casestudy.files.cache import made_once
 from casestudy.files.folders import cache_root, data_root
-from casestudy.files.writing import written_whole
 
 VALIDATION_NOISY, VALIDATION_CLEAN = "ValidationNoisyBlocksSrgb", "ValidationGtBlocksSrgb"
 BENCHMARK_NOISY = "BenchmarkNoisyBlocksSrgb"
@@ -130,27 +129,16 @@ def open_blocks(file: Path) -> np.ndarray:
     """
     made_from = hashlib.sha256(file_fingerprint(file).encode()).hexdigest()[:16]
     path = cache_root() / "blocks" / f"{file.stem}-{made_from}.npy"
-    if not path.exists():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
-                if not path.exists():
-                    read = _read(io.loadmat, file, variable_names=[file.stem])
-                    _write_blocks(path, read[file.stem])
-        except OSError as error:
-            raise CaseStudyError(
-                f"{path} cannot be written: {error.strerror or error}. Make room, or set "
-                "CASESTUDY_CACHE to a folder that you may write to."
-            ) from error
+    made_once(path, lambda temporary: _write_blocks(temporary, file))
     return np.load(path, mmap_mode="r")
 
 
-def _write_blocks(path: Path, images: np.ndarray) -> None:
-    with written_whole(path) as temporary:
-        shape = (SHAPE[0] * SHAPE[1], *SHAPE[2:])
-        stored = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
-        for start, image in zip(range(0, len(stored), SHAPE[1]), images, strict=True):
-            stored[start : start + SHAPE[1]] = image
+def _write_blocks(path: Path, file: Path) -> None:
+    images = _read(io.loadmat, file, variable_names=[file.stem])[file.stem]
+    shape = (SHAPE[0] * SHAPE[1], *SHAPE[2:])
+    stored = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    for start, image in zip(range(0, len(stored), SHAPE[1]), images, strict=True):
+        stored[start : start + SHAPE[1]] = image
 
 
 def _described(variable: tuple[str, tuple[int, ...], str]) -> str:
