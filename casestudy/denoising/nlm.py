@@ -9,7 +9,6 @@ and strong noise.
 import cv2
 import numpy as np
 import pywt
-from skimage.restoration import denoise_nl_means
 
 PATCH = 7  # px, side of the neighbourhoods that are compared
 WINDOW = 21  # px, side of the window that is searched for similar ones
@@ -76,6 +75,8 @@ def _opencv(image: np.ndarray, h: float) -> np.ndarray:
 
 
 def _skimage(image: np.ndarray, h: float) -> np.ndarray:
+    from skimage.restoration import denoise_nl_means  # takes a second, and networks need none
+
     denoised = denoise_nl_means(
         image,
         patch_size=PATCH,
