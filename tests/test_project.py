@@ -131,7 +131,7 @@ def test_readme_shows_the_reference_results():
         assert f"| {' | '.join(cells)} |" in readme
 
 
-@pytest.mark.parametrize("network", released.NETWORKS)
+@pytest.mark.parametrize("network", released.titles())
 def test_readme_shows_the_scores_of_the_cards(network):
     card = released.released_file(network, ".md").read_text()
     rows = {
@@ -147,7 +147,7 @@ def test_readme_shows_the_scores_of_the_cards(network):
     minutes = sum(training["seconds"] for training in trainings) / 60
     numbers = [denoised_db, gain_db, ssim, rows["sample"][4], rows["bsds500-clean"][3]]
     cells = [
-        released.TITLES[network],
+        released.titles()[network],
         *numbers,
         f"{megapixels:,.0f} megapixels, {minutes:.0f} minutes",
     ]

@@ -9,6 +9,7 @@ import typer
 
 from casestudy import CaseStudyError
 from casestudy.commands.data import data_app
+from casestudy.commands.names import NamesNetworks
 from casestudy.commands.train import train
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 
-Method = Annotated[str, typer.Option(help="autoencoder, cbdnet, pridnet-half, ridnet, or nlm.")]
+Method = Annotated[str, typer.Option(help="{released}, or nlm.")]
 Runtime = Annotated[
     Literal["keras", "litert", "litert-int8", "openvino-int8"],
     typer.Option(help="What runs a network, in floats or in 8-bit integers: faster on CPUs."),
@@ -63,12 +64,12 @@ def report(
         raise
 
 
-app.command()(train)
+app.command(cls=NamesNetworks)(train)
 
 
-@app.command()
+@app.command(cls=NamesNetworks)
 def evaluate(
-    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet-half or ridnet.")],
+    model: Annotated[str, typer.Argument(help="{released}.")],
     dataset: Annotated[
         str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
     ] = "polyu",
@@ -114,9 +115,9 @@ def evaluate(
     typer.echo(output)
 
 
-@app.command()
+@app.command(cls=NamesNetworks)
 def release(
-    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet-half or ridnet.")],
+    model: Annotated[str, typer.Argument(help="{released}.")],
     run: Annotated[str, typer.Option(help="Where `casestudy train` left it.")] = "released",
 ) -> None:
     """Score a trained network and make it part of the package, with its model card.
@@ -132,9 +133,9 @@ def release(
     typer.echo(released.FOLDER / f"{model}.md")
 
 
-@app.command()
+@app.command(cls=NamesNetworks)
 def quantize(
-    model: Annotated[str, typer.Argument(help="autoencoder, cbdnet, pridnet-half or ridnet.")],
+    model: Annotated[str, typer.Argument(help="{released}.")],
     to: Annotated[str, typer.Option(help="float32, float16, dynamic-int8 or int8.")] = "int8",
     run: Annotated[
         str | None,
@@ -180,7 +181,7 @@ def quantize(
     typer.echo(f"{output}\n{card}")
 
 
-@app.command()
+@app.command(cls=NamesNetworks)
 def denoise(
     source: Annotated[Path, typer.Argument(help="A photograph, or a folder of them.")],
     target: Annotated[Path, typer.Argument(help="The file to write, or the folder.")],
@@ -245,7 +246,7 @@ def denoise(
     raise typer.Exit(1 if outcome.failed else 0)
 
 
-@app.command()
+@app.command(cls=NamesNetworks)
 def benchmark(
     name: Annotated[Literal["sidd", "dnd"], typer.Argument(help="sidd or dnd, the sRGB track.")],
     folder: Annotated[Path, typer.Argument(help="Where to write the submission.")],
@@ -303,7 +304,7 @@ def web_app(
     from casestudy.denoising.litert import litert_file
     from casestudy.models import released
 
-    for network in released.NETWORKS:
+    for network in released.titles():
         litert_file(network, "int8")  # before anybody waits for it
     os.environ[queue.MAX_MEGAPIXELS] = str(max_megapixels)
     page = Path(queue.__file__).with_name("page.py")

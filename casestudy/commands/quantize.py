@@ -11,10 +11,10 @@ from casestudy.commands.cards import render
 from casestudy.data.experiment import open_experiment
 from casestudy.denoising.convert import blocks_in_floats, calibration_images, convert
 from casestudy.denoising.litert import litert_denoiser
-from casestudy.denoising.tiles import MULTIPLES, network_denoiser
+from casestudy.denoising.tiles import network_denoiser
 from casestudy.files import provenance
 from casestudy.files.writing import written_whole
-from casestudy.models import released
+from casestudy.models import NETWORKS
 from casestudy.results.metrics import score
 
 CARD_PATCHES = 12
@@ -23,7 +23,7 @@ CARD_PATCHES = 12
 def write_file(
     model: keras.Model, kind: str, file: Path, floats: Sequence[str], command: str
 ) -> Path:
-    """Write a network as a LiteRT file and a card beside it; return the card's path.
+    """Write a network as a LiteRT file and a card next to it; return the card's path.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def write_file(
         temporary.write_text(
             render(
                 "litert.md.j2",
-                title=released.TITLES.get(model.name, model.name),
+                title=NETWORKS[model.name].title,
                 kind=kind,
                 file=file.name,
                 megabytes=len(content) / 1e6,
@@ -70,7 +70,7 @@ def write_file(
                 commit=provenance.commit(),
                 source=source,
                 target=target,
-                multiple=MULTIPLES[model.name],
+                multiple=NETWORKS[model.name].multiple,
                 calibration=len(calibration),
                 floats=blocks_in_floats(model, floats),
                 patches=len(test),

@@ -30,7 +30,6 @@ DATASETS = {
     "sample": "test scenes of `sample`, simulated noise",
     "bsds500-clean": "BSDS500 test photographs without noise",
 }
-RECIPE = "released"
 LARGEST_LOSS = 0.005  # dB that 16 bits may cost
 
 
@@ -40,7 +39,7 @@ def release(network: str, folder: Path) -> None:
     Parameters
     ----------
     network : str
-        A name in `casestudy.models.released.NETWORKS`.
+        A name in `casestudy.models.released.titles()`.
     folder : Path
         That of `casestudy.training.train.train`.
 
@@ -50,8 +49,8 @@ def release(network: str, folder: Path) -> None:
         If there is no such network or training, or it was trained on other data than the
         recipe's; if 16 bits cost more than `LARGEST_LOSS` on the recipe's validation patches.
     """
-    if network not in released.NETWORKS:
-        known = ", ".join(released.NETWORKS)
+    if network not in released.titles():
+        known = ", ".join(released.titles())
         raise CaseStudyError(f"{network!r} is not among the released networks: {known}.")
     model = models.build(network)
     load_training(model, folder)
@@ -87,7 +86,7 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
     return render(
         "card.md.j2",
         network=network,
-        title=released.TITLES[network],
+        title=released.titles()[network],
         manifest=manifest,
         settings=manifest["identity"],
         stages=stages(manifest),
@@ -124,7 +123,7 @@ def _mean_psnr(model: keras.Model, patches: Patches) -> float:
 
 
 def _write_checksums(network: str) -> None:
-    """List the network's files anew; the lines of other networks stay."""
+    """Replace the checksums of the network's files; the lines of other networks stay."""
     path = released.FOLDER / released.SUMS
     sums = released.read_checksums() if path.exists() else {}
     for suffix in released.SUFFIXES:
@@ -138,9 +137,9 @@ def _command(network: str, manifest: dict[str, object]) -> str:
     """Return the command that trains like this, with every setting that is not the recipe's."""
     identity = manifest["identity"]
     usual = {"schedule": "cosine", "clip_norm": 0.0, "seed": 0, "max_minutes": 0.0}
-    usual |= recipes.recipe(RECIPE, network)
+    usual |= recipes.recipe(recipes.RECIPE, network)
     actual = identity | {"bfloat16": identity["precision"] == "mixed_bfloat16"}
-    words = [f"casestudy train {network} --recipe {RECIPE}"]
+    words = [f"casestudy train {network} --recipe {recipes.RECIPE}"]
     if manifest["start"]:
         words.append("--start released")
     for name, value in usual.items():

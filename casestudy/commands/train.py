@@ -20,9 +20,7 @@ _DATA_OPTIONS = {
 
 def train(
     context: typer.Context,
-    model: Annotated[
-        str, typer.Argument(help="autoencoder, cbdnet, pridnet, pridnet-half or ridnet.")
-    ],
+    model: Annotated[str, typer.Argument(help="{networks}.")],
     recipe: Annotated[
         str | None,
         typer.Option(help="released: its data and settings; settings given beside it win."),

@@ -13,7 +13,8 @@ dynamic-int8
 int8
     Weights and features in 8 bits, on scales that were measured on calibration images. In floats
     stay the last convolution and what follows: most networks add their input there, which would
-    else have been rounded to 8 bits; and what is `SENSITIVE`.
+    else have been rounded to 8 bits; and the blocks in `floats` of the
+    network's record in `casestudy.models.NETWORKS`.
 """
 
 import contextlib
@@ -37,18 +38,10 @@ from litert_quantizer.qtyping import TFLOperationName
 from casestudy import CaseStudyError
 from casestudy.data.patches import Patches
 from casestudy.files.writing import written_whole
+from casestudy.models import NETWORKS
 from casestudy.models.inspection import block_of
 
 KINDS = ("float32", "float16", "dynamic-int8", "int8")
-# What suffers from 8 bits. By `sensitivity`: blocks without a skip, which carry the picture; and
-# the end of one of PRIDNet's scales, where an error covers 8x8 pixels. And the end of RIDNet's
-# modules: weights of channels, what they weigh, and the sums of the skips, where what a module
-# adds is rounded with what it adds to.
-_ENDS = [f"eam{number}.{end}" for number in (1, 2, 3, 4) for end in ("attention", "short_skip")]
-SENSITIVE = {
-    "pridnet-half": ("estimate", "fusion", "pyramid8.up1", "pyramid8.out", "pyramid8.enlarge"),
-    "ridnet": ("head", *_ENDS, "long_skip"),
-}
 CALIBRATION_PATCHES = 16
 
 
@@ -71,7 +64,8 @@ def convert(
         Noisy images for "int8". Never those that the network is tested on.
     floats : sequence of str
         Blocks of the network (`casestudy.models.inspection.block_of`) that "int8" leaves in
-        floats, such as those that suffer most by `sensitivity`, beside those in `SENSITIVE`.
+        floats, such as those that suffer most by `sensitivity`, in addition to those
+        of its record in `casestudy.models.NETWORKS`.
     in_floats : bytes, optional
         The network as "float32", which others are made from, if that was made before.
 
@@ -155,7 +149,7 @@ def write_variants(
 def convert_for_openvino(
     model: keras.Model, calibration: Iterable[np.ndarray], path: Path
 ) -> None:
-    """Write a network in 8 bits as OpenVINO's files: `path`, and the weights beside it.
+    """Write a network in 8 bits as OpenVINO's files: `path`, and the weights next to it.
 
     As "int8" of `convert`, the last convolution and what follows stay in floats.
 
@@ -199,7 +193,7 @@ def block_names(model: keras.Model) -> list[str]:
 
 def blocks_in_floats(model: keras.Model, floats: Sequence[str]) -> list[str]:
     """Return what "int8" leaves in floats: what suffers anyway, and the blocks asked for."""
-    return list(dict.fromkeys((*SENSITIVE.get(model.name, ()), *floats)))
+    return list(dict.fromkeys((*NETWORKS[model.name].floats, *floats)))
 
 
 def calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str, object]:

@@ -11,11 +11,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 from casestudy import CaseStudyError
 from casestudy.denoising.own_process import in_new_process
-from casestudy.denoising.tiles import MULTIPLES, Denoiser, padded
+from casestudy.denoising.tiles import Denoiser, padded
 from casestudy.files import provenance
 from casestudy.files.cache import made_once
 from casestudy.files.folders import cache_root
-from casestudy.models import released
+from casestudy.models import NETWORKS, released
 
 RUNTIMES = {"litert": "float32", "litert-int8": "int8"}  # kind of file, see `quantization`
 
@@ -33,7 +33,7 @@ def litert_file(network: str, kind: str) -> Path:
     Parameters
     ----------
     network : str
-        A name in `casestudy.models.released.NETWORKS`.
+        A name in `casestudy.models.released.titles()`.
     kind : str
         One of `casestudy.denoising.convert.KINDS`.
 
@@ -103,7 +103,7 @@ def litert_denoiser(file: Path, network: str, threads: int | None = None) -> Den
     file : Path
         From `litert_file`, or what `casestudy.denoising.convert.convert` returned.
     network : str
-        A name in `casestudy.models.BUILDERS`.
+        A name in `casestudy.models.NETWORKS`.
     threads : int or None
         None for all cores.
 
@@ -135,4 +135,4 @@ def litert_denoiser(file: Path, network: str, threads: int | None = None) -> Den
         interpreter.invoke()
         return interpreter.get_tensor(target["index"])
 
-    return padded(predict, MULTIPLES[network])
+    return padded(predict, NETWORKS[network].multiple)

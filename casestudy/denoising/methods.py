@@ -8,6 +8,7 @@ import numpy as np
 from casestudy.denoising.litert import RUNTIMES, litert_denoiser, litert_file
 from casestudy.denoising.nlm import PATCH, WINDOW, nlm_skimage, noise_level
 from casestudy.denoising.tiles import TILE, denoise, full_scale, network_denoiser
+from casestudy.models import load
 
 NLM_STRENGTH = 1.0  # between what is best for real and for simulated noise
 
@@ -18,7 +19,7 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     Parameters
     ----------
     method : str
-        A name in `casestudy.models.released.NETWORKS`, or nlm:
+        A name in `casestudy.models.released.titles()`, or nlm:
         `casestudy.denoising.nlm.nlm_skimage`, the better one of the two filters.
     runtime : {"keras", "litert", "litert-int8", "openvino-int8"}
         In floats, or in 8-bit integers; without a meaning for nlm.
@@ -39,9 +40,6 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     if method == "nlm":
         return partial(_denoise_by_nlm, tile=tile)
     if runtime == "keras":
-        # Imported here for a fast start-up.
-        from casestudy.models import load  # it takes seconds
-
         denoiser = network_denoiser(load(method))
     elif runtime == "openvino-int8":
         from casestudy.denoising.openvino import openvino_denoiser, openvino_file

@@ -75,7 +75,7 @@ def _opencv(image: np.ndarray, h: float) -> np.ndarray:
 
 
 def _skimage(image: np.ndarray, h: float) -> np.ndarray:
-    from skimage.restoration import denoise_nl_means  # networks need no scikit-image
+    from skimage.restoration import denoise_nl_means  # takes a second, and networks need none
 
     denoised = denoise_nl_means(
         image,

@@ -10,7 +10,8 @@ import numpy as np
 
 from casestudy import CaseStudyError
 from casestudy.denoising.litert import conversion, converted_once
-from casestudy.denoising.tiles import MULTIPLES, Denoiser, padded
+from casestudy.denoising.tiles import Denoiser, padded
+from casestudy.models import NETWORKS
 
 MODEL = "network.xml"  # its weights lie next to it
 
@@ -28,7 +29,7 @@ def openvino_file(network: str) -> Path:
     Parameters
     ----------
     network : str
-        A name in `casestudy.models.released.NETWORKS`.
+        A name in `casestudy.models.released.titles()`.
 
     Raises
     ------
@@ -61,7 +62,7 @@ def openvino_denoiser(file: Path, network: str) -> Denoiser:
     file : Path
         From `openvino_file`.
     network : str
-        A name in `casestudy.models.BUILDERS`.
+        A name in `casestudy.models.NETWORKS`.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def openvino_denoiser(file: Path, network: str) -> Denoiser:
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1]
         raise CaseStudyError(f"{file} is not a file for OpenVINO: {reason}") from None
-    return padded(lambda noisy: compiled(noisy.astype(np.float32))[0], MULTIPLES[network])
+    return padded(lambda noisy: compiled(noisy.astype(np.float32))[0], NETWORKS[network].multiple)
 
 
 def _refuse_missing() -> None:

@@ -14,7 +14,7 @@ def peak_memory_mb(network: str, file: Path | None, side: int) -> float:
     Parameters
     ----------
     network : str
-        A name in `casestudy.models.released.NETWORKS`.
+        A name in `casestudy.models.released.titles()`.
     file : Path or None
         The network as a LiteRT file; None for Keras, whose libraries count as well.
     side : int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from casestudy import CaseStudyError
+from casestudy.models import NETWORKS
 
 if TYPE_CHECKING:  # LiteRT needs no Keras, which takes seconds and hundreds of megabytes
     import keras
@@ -17,9 +18,6 @@ Denoiser = Callable[[np.ndarray], np.ndarray]
 # Side of a tile and the part that it shares with its neighbour, in pixels. Both are multiples of
 # 16, so that networks that halve the image see the same pixels together as in the whole image.
 TILE, OVERLAP = 512, 48
-
-# By which a network needs height and width to divide.
-MULTIPLES = {"autoencoder": 8, "cbdnet": 4, "pridnet": 16, "pridnet-half": 16, "ridnet": 1}
 
 
 def denoise(
@@ -127,7 +125,7 @@ def network_denoiser(model: "keras.Model") -> Denoiser:
         # On several devices each would denoise the whole batch: keep the first one's.
         return model.predict_on_batch(noisy)[: len(noisy)]
 
-    return padded(predict, MULTIPLES[model.name])
+    return padded(predict, NETWORKS[model.name].multiple)
 
 
 def padded(predict: Denoiser, multiple: int) -> Denoiser:

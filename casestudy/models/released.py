@@ -1,30 +1,28 @@
 """The networks that come with the package: their files, and how to know that they are whole.
 
-Beside the weights of each lie the training history, the manifest, the scores on PolyU and a model
-card. `SHA256SUMS` lists them all, in the format of the command sha256sum.
+Next to the weights of each lie the training history, the manifest, the scores on PolyU and a
+model card. `SHA256SUMS` lists them all, in the format of the command sha256sum.
 """
 
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-
 from casestudy import CaseStudyError
 from casestudy.files import provenance
+from casestudy.models import NETWORKS
 
-if TYPE_CHECKING:  # denoising a photograph needs no tables
+if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER = Path(__file__).parent / "released"
 SUMS = "SHA256SUMS"
 SUFFIXES = (".safetensors", ".history.csv", ".json", ".polyu.csv", ".md")
-TITLES = {  # in comparisons
-    "autoencoder": "autoencoder",
-    "cbdnet": "CBDNet",
-    "pridnet-half": "PRIDNet, half width",
-    "ridnet": "RIDNet",
-}
-NETWORKS = tuple(TITLES)
+
+
+def titles() -> dict[str, str]:
+    """Return what comparisons call the released networks, by their names in `NETWORKS`."""
+    return {name: network.title for name, network in NETWORKS.items() if network.released}
 
 
 def released_file(network: str, suffix: str) -> Path:
@@ -33,20 +31,18 @@ def released_file(network: str, suffix: str) -> Path:
     Parameters
     ----------
     network : str
-        A name in `NETWORKS`.
+        A name in `titles()`.
     suffix : str
         One of `SUFFIXES`: weights, training history, manifest, scores on PolyU or model card.
 
     Raises
     ------
     CaseStudyError
-        If there is no such network; if the file is missing or has another content than it was
-        released with.
+        If there is no such network; if the file is missing or differs from the released one.
     """
-    if network not in NETWORKS:
-        raise CaseStudyError(
-            f"Unknown released network {network!r}. Known: {', '.join(NETWORKS)}."
-        )
+    if network not in titles():
+        known = ", ".join(titles())
+        raise CaseStudyError(f"Unknown released network {network!r}. Known: {known}.")
     path = FOLDER / f"{network}{suffix}"
     if not path.is_file():
         raise _damaged(path, "is missing")
@@ -57,13 +53,13 @@ def released_file(network: str, suffix: str) -> Path:
 
 def read_history(network: str) -> "pd.DataFrame":
     """Return the training history of a released network; see `casestudy.training.train.train`."""
-    import pandas as pd
+    import pandas as pd  # slows down the start of the command
 
     return pd.read_csv(released_file(network, ".history.csv"))
 
 
 def read_manifest(network: str) -> dict[str, object]:
-    """Return what was written down of the training of a released network."""
+    """Return the record of a released network's training."""
     return json.loads(released_file(network, ".json").read_text())
 
 
@@ -80,5 +76,5 @@ def read_checksums() -> dict[str, str]:
 def _damaged(path: Path, what: str) -> CaseStudyError:
     return CaseStudyError(
         f"{path} {what}. `git checkout -- {path}` restores it in a clone; elsewhere install the "
-        "package anew."
+        "package again."
     )

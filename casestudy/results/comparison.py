@@ -83,7 +83,7 @@ def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
     tables = [t.assign(gain_db=t["psnr_db"] - noisy["psnr_db"])[finite] for t in tables]
     scores = pd.concat(tables, ignore_index=True)
     chosen = {
-        "released": scores["method"].isin(released.TITLES.values()),
+        "released": scores["method"].isin(released.titles().values()),
         "trained": scores["method"].str.endswith(TRAINED_HERE),
         "all": scores["parameters"] > 0,
     }
@@ -310,7 +310,7 @@ def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
         files = (folder / "models").glob("*.json") if networks != "released" else ()
         manifests = [json.loads(file.read_text()) for file in files]
         if networks != "trained":
-            manifests += [released.read_manifest(name) for name in released.NETWORKS]
+            manifests += [released.read_manifest(name) for name in released.titles()]
         known = np.zeros(len(noisy), bool)
         for manifest in manifests:
             scenes = seen_scenes(manifest, dataset)

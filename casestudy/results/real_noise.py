@@ -48,7 +48,7 @@ def read_scores() -> pd.DataFrame:
     """
     networks = [
         pd.read_csv(released.released_file(network, ".polyu.csv")).assign(method=title)
-        for network, title in released.TITLES.items()
+        for network, title in released.titles().items()
     ]
     return pd.concat([*networks, pd.read_csv(FILTERS)], ignore_index=True)
 

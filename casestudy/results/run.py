@@ -112,7 +112,7 @@ def networks_to_test(
         Trained in the experiment's run folder.
     experiment : Experiment
     released_name : str
-        A name in `casestudy.models.released.NETWORKS`.
+        A name in `casestudy.models.released.titles()`.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def networks_to_test(
     here = TrainedNetwork(
         title + TRAINED_HERE, model, experiment.models / f"{model.name}.safetensors"
     )
-    title = released.TITLES[released_name]
+    title = released.titles()[released_name]
     table = experiment.test.table
     known = seen(released.read_manifest(released_name), table, table["dataset"].iloc[0])
     if known.any():

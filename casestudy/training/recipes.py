@@ -1,4 +1,4 @@
-"""How the released networks are trained: which data, and the settings of `training.train`."""
+"""How the released networks are trained: on which data, with which settings."""
 
 from dataclasses import dataclass
 
@@ -8,38 +8,13 @@ from casestudy import CaseStudyError
 from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.checking.soundness import judge
 from casestudy.data.patches import Patches, cut_patches
+from casestudy.models import NETWORKS
 
 FRAMES, CROPS, PHOTOGRAPHS = "polyu-frames", "polyu", "bsds500"
 PATCH = 160  # px, a third of a photograph of BSDS500
 VALIDATION_PATCHES = 24  # of each
 
-_SHARED = {
-    "epochs": 60,
-    "batch_size": 4,
-    "crop_size": 128,
-    "loss": "mae",
-    "optimizer": "muon",
-    "learning_rate": 6e-4,
-    "warmup_steps": 100,
-    "simulated_share": 0.4,
-    "recompressed_share": 0.75,
-    "exposure_matched": True,
-    "bfloat16": False,
-}
-
-# RIDNet never halves its picture: it needs no wide crops, and pays for each pixel in full.
-_SMALL = {"batch_size": 8, "crop_size": 48}
-
-# recipe: network: settings
-RECIPES = {
-    "released": {
-        "autoencoder": _SHARED,
-        "cbdnet": _SHARED | {"loss": "cbdnet-mae"},
-        "pridnet": _SHARED,
-        "pridnet-half": _SHARED,
-        "ridnet": _SHARED | _SMALL,
-    }
-}
+RECIPE = "released"  # the only one
 
 
 @dataclass(frozen=True)
@@ -70,14 +45,15 @@ def recipe(name: str, network: str) -> dict[str, object]:
     Raises
     ------
     CaseStudyError
-        If there is no such recipe, or none for this network; the message tells the known ones.
+        If there is no such recipe, or none for this network; the message lists the known ones.
     """
-    if name not in RECIPES:
-        raise CaseStudyError(f"Unknown recipe {name!r}. Known: {', '.join(RECIPES)}.")
-    if network not in RECIPES[name]:
-        known = ", ".join(RECIPES[name])
+    if name != RECIPE:
+        raise CaseStudyError(f"Unknown recipe {name!r}. Known: {RECIPE}.")
+    settings = {name: one.recipe for name, one in NETWORKS.items() if one.recipe is not None}
+    if network not in settings:
+        known = ", ".join(settings)
         raise CaseStudyError(f"Recipe {name} has no network {network!r}. It has: {known}.")
-    return RECIPES[name][network]
+    return dict(settings[network])
 
 
 def training_data() -> TrainingData:

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from casestudy import CaseStudyError
-from casestudy.denoising.tiles import MULTIPLES, network_denoiser
+from casestudy import CaseStudyError, models
+from casestudy.denoising.tiles import network_denoiser
 from casestudy.models import build
 from casestudy.models.cbdnet import with_level_map
 from casestudy.models.pridnet import Enlarge
@@ -57,7 +57,7 @@ def test_a_denoised_image_has_the_size_of_the_noisy_one(name, size):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_padding_does_not_touch_images_that_need_none(name):
     model = build(name, filters=4)
-    size = 2 * MULTIPLES[name]
+    size = 2 * models.NETWORKS[name].multiple
     noisy = np.random.default_rng(0).random((1, size, size, 3), np.float32)
     np.testing.assert_array_equal(network_denoiser(model)(noisy), model.predict_on_batch(noisy))
 

@@ -19,7 +19,7 @@ def scores():
 def test_means_of_the_networks_are_those_in_the_head_of_each_card(scores):
     table = real_noise.summarize(scores).set_index("method")
     assert table["psnr_db"].is_monotonic_decreasing
-    for network, title in released.TITLES.items():
+    for network, title in released.titles().items():
         card = (released.FOLDER / f"{network}.md").read_text()
         _, head, _ = card.split("---\n", 2)
         values = re.findall(r"value: (.+)", head.partition("type: polyu")[2])

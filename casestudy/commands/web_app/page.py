@@ -17,13 +17,12 @@ from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.patches import split_pairs
 from casestudy.files.folders import reports_root
 from casestudy.files.photos import FORMATS, SUFFIXES, Photo, as_rgb
-from casestudy.models import released
+from casestudy.models import NETWORKS, released
 from casestudy.results import real_noise
 from casestudy.results.metrics import psnr, ssim
 from casestudy.results.slider import slider_html
 
-NETWORKS = {"ridnet": "RIDNet (best)", "cbdnet": "CBDNet", "pridnet-half": "PRIDNet, half width"}
-NETWORKS |= {"autoencoder": "Autoencoder (poor)", "nlm": "Non-Local Means (no network)"}
+BEST_NETWORK = "ridnet"
 RUNTIMES = {  # not Keras: the server would keep the memory that TensorFlow takes
     "litert-int8": "8-bit integers (fast)",
     "openvino-int8": "8-bit integers, OpenVINO (fast on older processors)",
@@ -130,14 +129,31 @@ def runtimes() -> list[str]:
     return [name for name in RUNTIMES if there or not name.startswith("openvino")]
 
 
+def methods() -> dict[str, str]:
+    """Return how the page calls every method by its name: released networks, then NLM."""
+    labels = {}
+    for name in released.titles():
+        title, remark = NETWORKS[name].title, NETWORKS[name].remark
+        labels[name] = title[0].upper() + title[1:] + (f" ({remark})" if remark else "")
+    return labels | {"nlm": "Non-Local Means (no network)"}
+
+
 def way_named(network: str, runtime: str) -> str:
-    return NETWORKS[network] if network == "nlm" else f"{NETWORKS[network]}, {RUNTIMES[runtime]}"
+    label = methods()[network]
+    return label if network == "nlm" else f"{label}, {RUNTIMES[runtime]}"
 
 
 def start(photo: Photo) -> str:
     """Let choose how to denoise, and begin when asked to; return the name of what is chosen."""
     left, right = st.columns(2)
-    network = left.selectbox("Network", NETWORKS, format_func=NETWORKS.get, key="network")
+    labels = methods()
+    network = left.selectbox(
+        "Network",
+        labels,
+        index=list(labels).index(BEST_NETWORK),
+        format_func=labels.get,
+        key="network",
+    )
     runtime = right.selectbox(
         "Runs in",
         runtimes(),
@@ -328,7 +344,7 @@ def real_scores() -> tuple[pd.DataFrame, int, float]:
 def cards() -> dict[str, str]:
     """Return the model cards by title, with headings that are smaller than the page's."""
     texts = {}
-    for network, title in released.TITLES.items():
+    for network, title in released.titles().items():
         text = released.released_file(network, ".md").read_text().split("---\n", 2)[2]
         texts[title] = re.sub(r"^#", "###", text, flags=re.MULTILINE)
     return texts

@@ -144,6 +144,6 @@ def test_about_tells_scores_and_cards_also_while_there_is_no_photo(page):
     page.radio(key="way").set_value("Upload").run()
     assert not page.exception and not page.button
     real, simulated = (set(table.value["method"]) for table in page.dataframe)
-    assert {*released.TITLES.values(), real_noise.RIVAL} < real
-    assert set(released.TITLES.values()) < simulated
+    assert {*released.titles().values(), real_noise.RIVAL} < real
+    assert set(released.titles().values()) < simulated
     assert [card.label for card in page.expander][-1] == "RIDNet"
