@@ -6,12 +6,29 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from casestudy import CaseStudyError
 from casestudy.commands.data import data_app
-from casestudy.commands.train import train
+
+
+class _Commands(TyperGroup):
+    """Imports `train` when it is asked for: pydantic, which declares its options, is slow."""
+
+    def list_commands(self, context: typer.Context) -> list[str]:
+        report, *others = super().list_commands(context)
+        return [report, "train", *others]
+
+    def get_command(self, context: typer.Context, name: str) -> object:
+        if name == "train":
+            from casestudy.commands import train  # pydantic takes 0.1 s to import
+
+            return typer.main.get_command(train.app)
+        return super().get_command(context, name)
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,9 +77,6 @@ def report(
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command goes on from there.", err=True)
         raise
-
-
-app.command()(train)
 
 
 @app.command()

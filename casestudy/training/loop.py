@@ -35,11 +35,9 @@ from casestudy.training.checkpoint import delete_checkpoint, load_checkpoint, sa
 from casestudy.training.losses import level_map_loss, psnr_db
 from casestudy.training.manifest import load_training, read_manifest
 from casestudy.training.optimizers import Muon
+from casestudy.training.settings import LOSSES, TrainingSettings
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "muon": Muon}
-
-# The absolute error of an image is about as many times larger than the squared one.
-MAP_WEIGHT = 20
 
 # Taken before the loss is looked at and the rate is set, for which a GPU has to wait.
 STEPS_ON_GPU = 8
@@ -81,7 +79,7 @@ class Training:
         self,
         model: keras.Model,
         data: dict[str, Patches],
-        settings: dict[str, object],
+        settings: TrainingSettings,
         folder: Path,
         start: dict[str, object] | None,
     ):
@@ -92,7 +90,7 @@ class Training:
         self.last_tick = 0.0
         # What must be the same for a training to go on.
         self.identity = (
-            settings
+            settings.model_dump()
             | {
                 "network": model.name,
                 "precision": model.get_layer(index=1).dtype_policy.name,
@@ -114,7 +112,7 @@ class Training:
         self._tick()
         # A training that was killed when its time was over has an epoch to end.
         while self.progress.step or (
-            self.progress.epoch < self.settings["epochs"] and not self.is_time_over()
+            self.progress.epoch < self.settings.epochs and not self.is_time_over()
         ):
             self._train_epoch()
             if self.progress.step:  # none, if time was over just before the first
@@ -133,18 +131,19 @@ class Training:
             if scratch.fullmatch(path.name) and path.is_dir():
                 shutil.rmtree(path)
         settings, validation = self.settings, self.data["validation"]
-        whole_loss = settings["loss"].startswith("cbdnet")
+        loss = LOSSES[settings.loss]
+        with_map = loss.map_weight > 0
         self.batches = PatchBatches(
             self.data["training"],
-            settings["batch_size"],
-            settings["crop_size"],
+            settings.batch_size,
+            settings.crop_size,
             training=True,
-            simulated_share=settings["simulated_share"],
-            recompressed_share=settings["recompressed_share"],
-            exposure_matched=settings["exposure_matched"],
+            simulated_share=settings.simulated_share,
+            recompressed_share=settings.recompressed_share,
+            exposure_matched=settings.exposure_matched,
             simulated_from=self.data.get("simulated"),
-            level_maps=whole_loss,
-            seed=settings["seed"],
+            level_maps=with_map,
+            seed=settings.seed,
             workers=os.cpu_count() if on_gpu() else 1,
         )
         if self.batches.batch_size % devices or len(validation) < devices:
@@ -159,40 +158,38 @@ class Training:
         self.validation = PatchBatches(
             validation.take(np.arange(len(validation) // devices * devices)),
             max(at_once // devices, 1) * devices,
-            level_maps=whole_loss,
+            level_maps=with_map,
         )
-        self.optimizer = OPTIMIZERS[settings["optimizer"]](
-            settings["learning_rate"], global_clipnorm=settings["clip_norm"] or None
+        self.optimizer = OPTIMIZERS[settings.optimizer](
+            settings.learning_rate, global_clipnorm=settings.clip_norm or None
         )
-        self.trained = with_level_map(self.model) if whole_loss else self.model
-        image_loss = "mse" if settings["loss"] == "cbdnet" else settings["loss"].split("-")[-1]
-        map_weight = MAP_WEIGHT if image_loss == "mae" else 1
+        self.trained = with_level_map(self.model) if with_map else self.model
         self.trained.compile(
             self.optimizer,
-            {"denoised": image_loss, LEVEL_MAP: level_map_loss} if whole_loss else image_loss,
-            loss_weights={"denoised": 1, LEVEL_MAP: map_weight} if whole_loss else None,
-            metrics={"denoised": [psnr_db]} if whole_loss else [psnr_db],
+            {"denoised": loss.image, LEVEL_MAP: level_map_loss} if with_map else loss.image,
+            loss_weights={"denoised": 1, LEVEL_MAP: loss.map_weight} if with_map else None,
+            metrics={"denoised": [psnr_db]} if with_map else [psnr_db],
             steps_per_execution=STEPS_ON_GPU if on_gpu() else 1,
         )
         self.optimizer.build(self.trained.trainable_variables)
 
     def rate(self, steps: int) -> float:
         """Return the learning rate after so many steps and the time spent so far."""
-        highest, warmup = self.settings["learning_rate"], self.settings["warmup_steps"]
-        if self.settings["schedule"] == "constant":
+        highest, warmup = self.settings.learning_rate, self.settings.warmup_steps
+        if self.settings.schedule == "constant":
             return highest
-        in_all = self.settings["epochs"] * len(self.batches)
+        in_all = self.settings.epochs * len(self.batches)
         done = max((steps - warmup) / max(in_all - warmup, 1), self._time_share(), 0)
         falling = highest / 2 * (1 + math.cos(math.pi * min(done, 1)))
         return min(falling, highest * steps / warmup) if warmup else falling
 
     def _time_share(self) -> float:
         """Return the share of `max_minutes` that is over; 0 without such a limit."""
-        if not self.settings["max_minutes"]:
+        if not self.settings.max_minutes:
             return 0.0
         seconds = sum(row["seconds"] for row in self.progress.history) + self.progress.seconds
         seconds += time.perf_counter() - self.last_tick
-        return seconds / 60 / self.settings["max_minutes"]
+        return seconds / 60 / self.settings.max_minutes
 
     def _tick(self) -> float:
         """Return the seconds since the last tick."""
@@ -206,7 +203,7 @@ class Training:
     def _train_epoch(self) -> None:
         """Train what is left of an epoch, with checkpoints in between."""
         progress, steps = self.progress, len(self.batches)
-        between = self.settings["checkpoint_steps"]
+        between = self.settings.checkpoint_steps
         name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings['epochs']}"
         with tqdm(
             desc=name,
@@ -353,7 +350,7 @@ class Training:
         before = read_manifest(self.model, self.folder)["identity"]
         minutes = before.get("max_minutes", 0)
         same = before | {"max_minutes": 0} == self.identity | {"max_minutes": 0}
-        return same and 0 < minutes < self.settings["max_minutes"]
+        return same and 0 < minutes < self.settings.max_minutes
 
     def _reopen(self) -> None:
         """Go on after the end of a training, from its last weights and with a new optimizer."""
