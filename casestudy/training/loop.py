@@ -1,9 +1,9 @@
 """Training a network on patches, in a way that survives being killed.
 
 The state of a training is written every so many steps into one checked file, and what is random
-in a batch depends on its position alone. Started again with the same arguments, a training goes
-on from there and ends, on a CPU, with the very weights that it would have had;
-with a limit of time, which depends on the clock, only nearly so.
+in a batch depends on its position alone. Started again with the same arguments, a training
+resumes there and ends, on a CPU, with exactly the weights that it would have had. With a limit
+of time, which depends on the clock, they are only nearly the same.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ from casestudy.training.settings import LOSSES, TrainingSettings
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "muon": Muon}
 
-# Taken before the loss is looked at and the rate is set, for which a GPU has to wait.
+# Steps between two looks at the loss and changes of the learning rate, for which a GPU waits.
 STEPS_ON_GPU = 8
 
 
@@ -54,13 +54,13 @@ class Progress:
     loss_sum : float
         Of those batches, each batch's mean loss.
     seconds : float
-        Spent on those batches.
+        Time spent on those batches.
     best_psnr_db : float
         Best validation PSNR so far.
     history : list of dict
-        One row per epoch that was ended.
+        One row per completed epoch.
     megapixels : float
-        Trained on before the optimizer started anew, see `Training._reopen`.
+        Trained on before the optimizer was last reset, see `Training._reopen`.
     """
 
     epoch: int = 0
@@ -88,7 +88,7 @@ class Training:
         self.progress = Progress()
         self.commit = provenance.commit()  # now, since files may change while it trains
         self.last_tick = 0.0
-        # What must be the same for a training to go on.
+        # What must be the same for a training to be resumed.
         self.identity = (
             settings.model_dump()
             | {
@@ -101,16 +101,18 @@ class Training:
 
     def run(self, devices: int, tensorboard: bool) -> pd.DataFrame:
         """Train what is left to train, and return the history."""
-        finished = self._file(".json").exists()
-        if finished and not self._has_more_time():
-            return self._load_finished()
+        file = self._file(".json")
+        finished = read_manifest(self.model, self.folder) if file.exists() else None
+        if finished and not self._has_more_time(finished["identity"]):
+            self._refuse_other(finished["identity"], file)
+            return load_training(self.model, self.folder)
         self._prepare(devices)
         if finished:
-            self._reopen()
+            self._reopen(finished["megapixels"])
         else:
-            self._go_on_from_checkpoint()
+            self._resume()
         self._tick()
-        # A training that was killed when its time was over has an epoch to end.
+        # A training that was killed when its time was over still has to end its epoch.
         while self.progress.step or (
             self.progress.epoch < self.settings.epochs and not self.is_time_over()
         ):
@@ -123,9 +125,9 @@ class Training:
         return self.folder / f"{self.model.name}{suffix}"
 
     def _prepare(self, devices: int) -> None:
-        """Set up batches, loss and optimizer."""
-        # What `written_whole` leaves behind when it is killed; not what is another network's, as
-        # pridnet-half's is beside pridnet's.
+        """Set up batches, loss and optimizer; remove what a killed training left."""
+        # What `written_whole` leaves behind when it is killed; not another network's, such as
+        # that of pridnet-half next to that of pridnet.
         scratch = re.compile(rf"\.{re.escape(self.model.name)}(\.\w+)?-\w{{8}}")
         for path in self.folder.iterdir():
             if scratch.fullmatch(path.name) and path.is_dir():
@@ -152,8 +154,8 @@ class Training:
                 f"validate on, cannot be split evenly among {devices} devices. Choose a multiple "
                 "as batch_size, and add patches if there are too few."
             )
-        # Four times the pixels of a training step, which keeps more of each layer; every device
-        # gets the same number of patches.
+        # A training step keeps the output of every layer, so validation can take four times the
+        # pixels. Every device gets the same number of patches.
         at_once = 4 * self.batches.batch_size * self.batches.crop_size**2 // validation.size**2
         self.validation = PatchBatches(
             validation.take(np.arange(len(validation) // devices * devices)),
@@ -204,7 +206,7 @@ class Training:
         """Train what is left of an epoch, with checkpoints in between."""
         progress, steps = self.progress, len(self.batches)
         between = self.settings.checkpoint_steps
-        name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings['epochs']}"
+        name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings.epochs}"
         with tqdm(
             desc=name,
             initial=progress.step,
@@ -226,7 +228,7 @@ class Training:
                 progress.step += watch.steps
                 if progress.step < steps:
                     self._save_checkpoint()
-                    if bar.disable:  # a log shall tell as well that it goes on
+                    if bar.disable:  # a log shows progress, too
                         loss = progress.loss_sum / progress.step
                         state = f"{progress.step} of {steps} batches, loss {loss:.3g}"
                         print(f"{name}: {state}", flush=True)
@@ -265,7 +267,7 @@ class Training:
             log.close()
         self._save_checkpoint()
         print(
-            f"{self.model.name}, epoch {row['epoch']} of {self.settings['epochs']}: "
+            f"{self.model.name}, epoch {row['epoch']} of {self.settings.epochs}: "
             f"loss {row['loss']:.3g}, validation {row['val_psnr_db']:.2f} dB, "
             f"{row['seconds']:.0f} s",
             flush=True,
@@ -282,7 +284,7 @@ class Training:
             f"another run folder or delete {self.model.name}.* there."
         )
 
-    def _go_on_from_checkpoint(self) -> None:
+    def _resume(self) -> None:
         found = load_checkpoint(self._file(".checkpoint"))
         if found is None:
             return
@@ -292,7 +294,7 @@ class Training:
             variable.assign(arrays[name])
         self.progress = Progress(**state["progress"])
         print(
-            f"{self.model.name}: going on after epoch {self.progress.epoch}, "
+            f"{self.model.name}: resuming after epoch {self.progress.epoch}, "
             f"step {self.progress.step}, of {self._file('.checkpoint')}"
         )
 
@@ -340,36 +342,29 @@ class Training:
         return history
 
     def _megapixels(self) -> float:
-        """Return how much was trained on, each patch counted as often as it was shown."""
+        """Return the pixels trained on, each patch counted as often as it was shown."""
         steps = int(keras.ops.convert_to_numpy(self.optimizer.iterations))
         patches = steps * self.batches.batch_size
         return self.progress.megapixels + patches * self.batches.crop_size**2 / 1e6
 
-    def _has_more_time(self) -> bool:
-        """Return whether this is a finished training but for a higher `max_minutes`."""
-        before = read_manifest(self.model, self.folder)["identity"]
+    def _has_more_time(self, before: dict[str, object]) -> bool:
+        """Return whether only `max_minutes` differs from a finished training, and is higher."""
         minutes = before.get("max_minutes", 0)
         same = before | {"max_minutes": 0} == self.identity | {"max_minutes": 0}
         return same and 0 < minutes < self.settings.max_minutes
 
-    def _reopen(self) -> None:
-        """Go on after the end of a training, from its last weights and with a new optimizer."""
-        manifest = read_manifest(self.model, self.folder)
+    def _reopen(self, megapixels: float) -> None:
+        """Continue a finished training from its last weights, with a new optimizer."""
         load_weights(self.model, self._file(".last.safetensors"))
         history = pd.read_csv(self._file(".history.csv"))
         self.progress = Progress(
             epoch=len(history),
             best_psnr_db=float(history["val_psnr_db"].max()),
             history=history.to_dict("records"),
-            megapixels=manifest["megapixels"],
+            megapixels=megapixels,
         )
         self._save_checkpoint()
         self._file(".json").unlink()
-
-    def _load_finished(self) -> pd.DataFrame:
-        manifest = read_manifest(self.model, self.folder)
-        self._refuse_other(manifest["identity"], self._file(".json"))
-        return load_training(self.model, self.folder)
 
     def _refuse_other(self, identity: dict[str, object], file: Path) -> None:
         names = self.identity | identity
@@ -378,7 +373,7 @@ class Training:
             raise CaseStudyError(
                 f"{file} belongs to a training from other first weights: another --start or "
                 "--filters, other released weights, or a network that was trained since it was "
-                f"built. Use the same ones, or delete {self.model.name}.* there to train anew."
+                f"built. Use the same ones, or delete {self.model.name}.* there to train again."
             )
         if changed:
             changes = "; ".join(
@@ -387,7 +382,7 @@ class Training:
             )
             raise CaseStudyError(
                 f"{file} belongs to a training with other settings: {changes}. Use another run "
-                f"folder, or delete {self.model.name}.* there to train anew."
+                f"folder, or delete {self.model.name}.* there to train again."
             )
 
 
@@ -403,7 +398,7 @@ class _Watch(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()  # or JAX would train on with the state it has in hand
+            self.model.jax_state_sync()  # or JAX would keep the old learning rate
         self.model.optimizer.learning_rate.assign(self.training.rate(self.done + self.steps))
 
     def on_train_batch_end(self, batch, logs=None):

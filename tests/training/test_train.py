@@ -499,7 +499,7 @@ class TestKill:
             code, output = self.run(
                 pair_folder, killed, rng.uniform(0, 1), in_checkpoint=attempt % 2 == 1
             )
-            continued += "going on" in output
+            continued += "resuming" in output
             told += "is damaged" in output
             if code == 0:
                 break
