@@ -13,7 +13,8 @@ from casestudy.training.settings import NetworkSettings, Parameters, TrainingSet
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
-DATA = set(DataSettings.model_fields) - {"seed", "max_test_patches"}  # a training tests nothing
+# --run names the folder, and a training tests nothing.
+DATA = set(DataSettings.model_fields) - {"seed", "run_folder", "max_test_patches"}
 TRAINING = set(TrainingSettings.model_fields)
 
 

@@ -52,6 +52,7 @@ class DataSettings(Settings):
     dataset: Annotated[str, AfterValidator(_known_dataset)] = Field(
         "sample", description="A name from `casestudy data list`, or folder:PATH."
     )
+    run_folder: str = Field("", description="Folder for results.  [default: reports/DATASET]")
     split_by: Literal["", "scene", "image"] = Field(
         "", description="What is drawn to test on.  [default: image if --protocol article]"
     )

@@ -115,7 +115,6 @@ class NetworkSettings(Settings):
 class Parameters(NetworkSettings, TrainingSettings, DataSettings):
     """Every setting that `casestudy train` takes or a notebook may declare."""
 
-    run_folder: str = ""
     weights: Literal["train", "run"] = "train"
     networks: Literal["released", "trained", "all"] = "released"
     beside: str = ""
