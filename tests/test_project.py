@@ -14,9 +14,10 @@ import papermill
 import pytest
 
 from casestudy import __version__
-from casestudy.data.settings import Parameters, check_parameters
+from casestudy.data.settings import check_parameters
 from casestudy.files.folders import project_root
 from casestudy.models import released
+from casestudy.training.settings import Parameters
 
 ROOT = project_root()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -92,7 +93,8 @@ class TestNotebookForm:
             assert re.fullmatch(r"\w+: (str|int|float|bool) = \S+  # .+", line)
         declared = papermill.inspect_notebook(str(notebook))
         assert set(declared) <= set(Parameters.model_fields)
-        check_parameters({name: ast.literal_eval(p["default"]) for name, p in declared.items()})
+        defaults = {name: ast.literal_eval(p["default"]) for name, p in declared.items()}
+        check_parameters(defaults, Parameters)
 
     def test_no_output_is_stored(self, notebook):
         cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]

@@ -6,13 +6,30 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from casestudy import CaseStudyError
 from casestudy.commands.data import data_app
 from casestudy.commands.names import NamesNetworks
-from casestudy.commands.train import train
+
+
+class _Commands(TyperGroup):
+    """Imports `train` when it is asked for: pydantic, which declares its options, is slow."""
+
+    def list_commands(self, context: typer.Context) -> list[str]:
+        report, *others = super().list_commands(context)
+        return [report, "train", *others]
+
+    def get_command(self, context: typer.Context, name: str) -> object:
+        if name == "train":
+            from casestudy.commands import train  # pydantic takes 0.1 s to import
+
+            return typer.main.get_command(train.app)
+        return super().get_command(context, name)
+
 
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -25,7 +42,14 @@ app.add_typer(data_app, name="data")
 Method = Annotated[str, typer.Option(help="{released}, or nlm.")]
 Runtime = Annotated[
     Literal["keras", "litert", "litert-int8", "openvino-int8"],
-    typer.Option(help="What runs a network, in floats or in 8-bit integers: faster on CPUs."),
+    typer.Option(help="What runs a network: with floats, or with 8-bit integers, faster on CPUs."),
+]
+TrainedIn = Annotated[
+    str | None,
+    typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
+]
+TrainedFilters = Annotated[
+    int, typer.Option(help="Width that the network was trained with in RUN; 0: the published one.")
 ]
 
 
@@ -39,18 +63,23 @@ def report(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="A notebook, as 03, and what it needs; may be repeated."),
+        typer.Option(help="Run one notebook, such as 03, and what it needs; may be repeated."),
     ] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="May be repeated."),
+        typer.Option(
+            "--parameter",
+            "-p",
+            metavar="NAME=VALUE",
+            help="A value for a parameter of the notebooks, such as epochs=5; may be repeated.",
+        ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run unchanged notebooks too.")] = False,
 ) -> None:
     """Execute the notebooks and write their HTML reports to reports/RUN/index.html.
 
     Notebooks that have not changed since their last success are not run again. After a failure
-    or an interruption, the same command goes on from there.
+    or an interruption, the same command resumes there.
 
     Example: casestudy report --dataset polyu --run polyu-long -p epochs=50 -p seed=1
     """
@@ -60,11 +89,8 @@ def report(
     try:
         report(dataset, run, only or (), dict(map(_assignment, parameter or [])), force)
     except KeyboardInterrupt:
-        typer.echo("Stopped. The same command goes on from there.", err=True)
+        typer.echo("Stopped. The same command resumes there.", err=True)
         raise
-
-
-app.command(cls=NamesNetworks)(train)
 
 
 @app.command(cls=NamesNetworks)
@@ -73,11 +99,8 @@ def evaluate(
     dataset: Annotated[
         str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
     ] = "polyu",
-    run: Annotated[
-        str | None,
-        typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
-    ] = None,
-    filters: Annotated[int, typer.Option(help="Width it was trained with, in RUN; 0: usual.")] = 0,
+    run: TrainedIn = None,
+    filters: TrainedFilters = 0,
     output: Annotated[
         Path | None,
         typer.Option(help="CSV file.  [default: reports/evaluation/MODEL-[RUN-]DATASET.csv]"),
@@ -118,7 +141,9 @@ def evaluate(
 @app.command(cls=NamesNetworks)
 def release(
     model: Annotated[str, typer.Argument(help="{released}.")],
-    run: Annotated[str, typer.Option(help="Where `casestudy train` left it.")] = "released",
+    run: Annotated[
+        str, typer.Option(help="Folder under reports/ that `casestudy train` wrote to.")
+    ] = "released",
 ) -> None:
     """Score a trained network and make it part of the package, with its model card.
 
@@ -136,22 +161,27 @@ def release(
 @app.command(cls=NamesNetworks)
 def quantize(
     model: Annotated[str, typer.Argument(help="{released}.")],
-    to: Annotated[str, typer.Option(help="float32, float16, dynamic-int8 or int8.")] = "int8",
-    run: Annotated[
-        str | None,
-        typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
-    ] = None,
-    filters: Annotated[int, typer.Option(help="Width it was trained with, in RUN; 0: usual.")] = 0,
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="[float32|float16|dynamic-int8|int8]",
+            help="Number format of the weights; int8 also of the activations.",
+        ),
+    ] = "int8",
+    run: TrainedIn = None,
+    filters: TrainedFilters = 0,
     floats: Annotated[
         list[str] | None,
-        typer.Option(help="One more block that int8 leaves in floats, such as eam1; repeatable."),
+        typer.Option(
+            help="Another block that int8 keeps in floats, such as eam1; may be repeated."
+        ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="[default: reports/litert/MODEL-[RUN-]TO.tflite]"),
+        typer.Option(help="The file to write.  [default: reports/litert/MODEL-[RUN-]TO.tflite]"),
     ] = None,
 ) -> None:
-    """Write a network as a LiteRT file, and beside it what it expects and what it costs.
+    """Write a network as a LiteRT file, with a card: its input and output, and what it costs.
 
     Example: casestudy quantize ridnet --to int8
     """
@@ -188,17 +218,22 @@ def denoise(
     model: Method = "ridnet",
     runtime: Runtime = "litert-int8",
     tile: Annotated[
-        int, typer.Option(help="Pixels that a network works on at once, squared; 0: the image.")
+        int,
+        typer.Option(
+            help="Side in pixels of the squares processed one by one; 0: the whole image."
+        ),
     ] = 512,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace existing results.")
+    ] = False,
 ) -> None:
     """Denoise a photograph, or all photographs in a folder and its sub-folders.
 
-    PNG, JPEG, TIFF, WebP and BMP; bit depth, EXIF and colour profile stay. In a folder, results
-    that are there are skipped, so the same command goes on after an interruption; a photograph
-    that cannot be read is reported, the others are done, and the exit code is 1. Sub-folders
-    that hold results of earlier runs are left out; a hidden file, .casestudy-denoised, tells
-    them, and by what they were made.
+    Reads PNG, JPEG, TIFF, WebP and BMP; keeps bit depth, EXIF and colour profile. In a folder,
+    existing results are skipped, so the same command resumes after an interruption. A photograph
+    that cannot be read is reported, the others are denoised, and the exit code is 1. Sub-folders
+    that hold results of earlier runs are left out: a hidden file in them, .casestudy-denoised,
+    says what made the results.
 
     Example: casestudy denoise holiday/ denoised/
     """
@@ -228,8 +263,8 @@ def denoise(
     try:
         outcome = denoise_folder(load, made_by, source, target, overwrite)
     except KeyboardInterrupt:
-        goes_on = "begins anew" if overwrite else "goes on"
-        typer.echo(f"Stopped. The same command {goes_on}.", err=True)
+        then = "starts again" if overwrite else "resumes"
+        typer.echo(f"Stopped. The same command {then}.", err=True)
         raise
     for path, sentences in outcome.conversions.items():
         typer.echo(f"{path}: {' '.join(sentences)}", err=True)
@@ -253,9 +288,10 @@ def benchmark(
     model: Method = "ridnet",
     runtime: Runtime = "keras",
 ) -> None:
-    """Denoise the inputs of a public benchmark into files that its server takes.
+    """Denoise the inputs of a public benchmark, and write the files that its server accepts.
 
-    Its truth is not public: the server scores. An interrupted command goes on.
+    The clean images are not public: the server computes the scores. After an interruption, the
+    same command resumes.
 
     Example: casestudy benchmark sidd submission/ --model ridnet
     """
@@ -273,19 +309,20 @@ def benchmark(
     try:
         submit(photo_denoiser(model, runtime), made_from, folder)
     except KeyboardInterrupt:
-        typer.echo("Stopped. The same command goes on from there.", err=True)
+        typer.echo("Stopped. The same command resumes there.", err=True)
         raise
     typer.echo(folder)
 
 
 @app.command("app")
 def web_app(
-    port: Annotated[int, typer.Option(help="Where to serve it.")] = 8501,
+    port: Annotated[int, typer.Option(help="Port of the web app.")] = 8501,
     address: Annotated[
-        str, typer.Option(help="Who can reach it: this machine, or with 0.0.0.0 its networks too.")
+        str,
+        typer.Option(help="127.0.0.1: only this machine can open it; 0.0.0.0: its networks, too."),
     ] = "127.0.0.1",
     max_megapixels: Annotated[
-        float, typer.Option(min=0.1, help="The largest photograph taken.")
+        float, typer.Option(min=0.1, help="Largest photograph accepted, in megapixels.")
     ] = 24.0,
 ) -> None:
     """Serve the web app: denoise photographs in the browser.
@@ -319,15 +356,15 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Run the command line; an error that the user can mend is one message and exit code 1."""
+    """Run the command line; an error that the user can fix is one message and exit code 1."""
     try:
         app()
     except CaseStudyError as error:
         message = str(error)
     except OSError as error:
-        if error.filename is None:  # of no file, so nothing that a message would help with
+        if error.filename is None:  # not about a file, so a message would not help
             raise
-        message = f"{error.filename}: {error.strerror}. Check the path, and what you may do there."
+        message = f"{error.filename}: {error.strerror}. Check the path and your permissions there."
     else:
         return
     typer.secho(f"Error: {message}", fg="red", err=True)

@@ -24,6 +24,7 @@ from casestudy.results.metrics import psnr
 from casestudy.results.whole_images import evaluate_network, summarize
 from casestudy.training import recipes
 from casestudy.training.manifest import load_training, read_manifest, stages
+from casestudy.training.settings import TrainingSettings
 
 DATASETS = {
     "polyu": "PolyU crops of held-out scenes, real noise",
@@ -136,7 +137,7 @@ def _write_checksums(network: str) -> None:
 def _command(network: str, manifest: dict[str, object]) -> str:
     """Return the command that trains like this, with every setting that is not the recipe's."""
     identity = manifest["identity"]
-    usual = {"schedule": "cosine", "clip_norm": 0.0, "seed": 0, "max_minutes": 0.0}
+    usual = TrainingSettings().model_dump(include=set(identity))
     usual |= recipes.recipe(recipes.RECIPE, network)
     actual = identity | {"bfloat16": identity["precision"] == "mixed_bfloat16"}
     words = [f"casestudy train {network} --recipe {recipes.RECIPE}"]

@@ -49,7 +49,7 @@ def open_experiment(
     max_test_patches: int = 0,
     max_train_patches: int = 0,
     max_validation_patches: int = 0,
-    **others: object,
+    **_others: object,
 ) -> Experiment:
     """Check a notebook's parameters, cut the dataset into patches and split them.
 
@@ -72,8 +72,8 @@ def open_experiment(
     max_pairs, max_test_patches, max_train_patches, max_validation_patches : int
         For a quick look: at most so many pairs in all, patches to score, to train on, and to
         validate on after each epoch; 0 means all.
-    **others
-        Further parameters of the notebook, checked here with the rest.
+    **_others
+        Further parameters of the notebook, which `train` checks.
 
     Returns
     -------
@@ -98,7 +98,6 @@ def open_experiment(
             "max_train_patches": max_train_patches,
             "max_validation_patches": max_validation_patches,
             "max_test_patches": max_test_patches,
-            **others,
         }
     )
     dataset = absolute(dataset)  # what is written down holds for any working directory

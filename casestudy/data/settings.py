@@ -1,22 +1,15 @@
-"""Parameters of notebooks and trainings: names, types, ranges; checked before any work starts."""
+"""Settings of the data, and the check that all settings pass before any work starts."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from casestudy import CaseStudyError
 
 
 def _known_dataset(name: str) -> str:
-    # Imported here for a fast start-up.
+    # The catalogue takes 0.7 s to import, and help does not need it.
     from casestudy.data.catalogue import DATASETS
 
     if name not in DATASETS and not name.startswith("folder:"):
@@ -37,59 +30,63 @@ def _enough_to_split(pairs: int) -> int:
     return pairs
 
 
-class Parameters(BaseModel):
-    """Every parameter that a notebook may declare or a training take."""
+class Settings(BaseModel):
+    """What data and training have in common."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dataset: Annotated[str, AfterValidator(_known_dataset)] = "sample"
-    run_folder: str = ""
-    seed: int = Field(0, ge=0, lt=2**32)
-    split_by: Literal["", "scene", "image"] = ""
-    protocol: Literal["native", "article"] = "native"
-    patch_size: Annotated[int, AfterValidator(_known_size)] = 256
-    max_pairs: Annotated[int, Field(ge=0), AfterValidator(_enough_to_split)] = 0
-    max_train_patches: int = Field(0, ge=0)
-    max_validation_patches: int = Field(0, ge=0)
-    max_test_patches: int = Field(0, ge=0)
-    filters: int = Field(64, ge=4, le=1024)
-    weights: Literal["train", "run"] = "train"
-    networks: Literal["released", "trained", "all"] = "released"
-    beside: str = ""
-    network: Literal["autoencoder", "cbdnet", "pridnet-half", "ridnet"] = "ridnet"
-    epochs: int = Field(15, ge=1, le=10_000)
-    batch_size: int = Field(32, ge=1, le=1024)
-    crop_size: int = Field(0, ge=0, multiple_of=16)
-    loss: Literal["mse", "mae", "cbdnet", "cbdnet-mae"] = "mse"
-    optimizer: Literal["adam", "muon"] = "adam"
-    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False)
-    schedule: Literal["cosine", "constant"] = "cosine"
-    warmup_steps: int = Field(0, ge=0)
-    clip_norm: float = Field(0.0, ge=0, allow_inf_nan=False)
-    simulated_share: float = Field(0.0, ge=0, le=1)
-    recompressed_share: float = Field(0.0, ge=0, le=1)
-    exposure_matched: bool = False
-    max_minutes: float = Field(0.0, ge=0, allow_inf_nan=False)
-    checkpoint_steps: int = Field(200, ge=1)
-
-    @model_validator(mode="after")
-    def _levels_are_known(self) -> "Parameters":
-        if self.loss.startswith("cbdnet") and self.protocol == "article":
-            raise ValueError(
-                f"loss={self.loss} needs the noise's level, which protocol=article changes by "
-                "resizing; use loss=mse"
-            )
-        return self
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**32,
+        description="Decides the split, the first weights, and order, crops, flips and noise.",
+    )
 
 
-def check_parameters(values: Mapping[str, object]) -> dict[str, object]:
+class DataSettings(Settings):
+    """Which pairs are used, and how they are cut and split.
+
+    The descriptions are also the help of the `casestudy train` command.
+    """
+
+    dataset: Annotated[str, AfterValidator(_known_dataset)] = Field(
+        "sample", description="A name from `casestudy data list`, or folder:PATH."
+    )
+    run_folder: str = Field("", description="Folder for results.  [default: reports/DATASET]")
+    split_by: Literal["", "scene", "image"] = Field(
+        "", description="What is drawn to test on.  [default: image if --protocol article]"
+    )
+    protocol: Literal["native", "article"] = Field(
+        "native",
+        description="native cuts photographs as they are; article resizes them to 1024x1024 first "
+        "and splits by image.",
+    )
+    patch_size: Annotated[int, AfterValidator(_known_size)] = Field(
+        256, description="Side of a patch in pixels: 32, 64, 128, 256 or 512."
+    )
+    max_pairs: Annotated[int, AfterValidator(_enough_to_split)] = Field(
+        0, ge=0, description="Use at most so many pairs; 0: all."
+    )
+    max_train_patches: int = Field(
+        0, ge=0, description="Train on at most so many patches; 0: all."
+    )
+    max_validation_patches: int = Field(
+        0, ge=0, description="Validate on at most so many patches; 0: all."
+    )
+    max_test_patches: int = Field(0, ge=0, description="Score at most so many patches; 0: all.")
+
+
+def check_parameters(
+    values: Mapping[str, object], model: type[BaseModel] = DataSettings
+) -> dict[str, object]:
     """Return the values in their declared types, or say what is wrong with them.
 
     Parameters
     ----------
     values : mapping
-        Some of the parameters by name. Text is converted where a number is meant, as it comes
+        Some of the model's fields by name. Text is converted where a number is meant, as it comes
         from a command line.
+    model : type of BaseModel
 
     Returns
     -------
@@ -101,12 +98,12 @@ def check_parameters(values: Mapping[str, object]) -> dict[str, object]:
     CaseStudyError
         For an unknown name, a wrong type or a value out of range; all of them in one message.
     """
-    unknown = sorted(set(values) - set(Parameters.model_fields))
+    unknown = sorted(set(values) - set(model.model_fields))
     if unknown:
-        known = ", ".join(Parameters.model_fields)
+        known = ", ".join(model.model_fields)
         raise CaseStudyError(f"Unknown parameter {', '.join(unknown)}. Known: {known}.")
     try:
-        checked = Parameters.model_validate(dict(values))
+        checked = model.model_validate(dict(values))
     except ValidationError as error:
         complaints = [
             "".join(f"{name}={problem['input']!r}: " for name in problem["loc"][:1])

@@ -1,8 +1,8 @@
 """Checkpoints: the whole state of a training in one file that is sound or not used.
 
-A checkpoint is a safetensors file. Its metadata holds the state that is no array, and a SHA-256
-of everything else, so that neither a cut nor a flipped bit is ever trained on. The one before
-is kept beside it.
+A checkpoint is a safetensors file. Its metadata holds the state that is not an array, and a
+SHA-256 of everything else, so that a truncated or damaged file is never trained on. The previous
+checkpoint is kept next to it.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from casestudy.files.writing import written_whole
 
 
 def save_checkpoint(path: Path, arrays: dict[str, np.ndarray], state: dict[str, object]) -> None:
-    """Write a checkpoint; the one that has this name becomes the previous one.
+    """Write a checkpoint; the existing one of this name becomes the previous one.
 
     Parameters
     ----------
@@ -40,27 +40,29 @@ def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, object
     Parameters
     ----------
     path : Path
-        The name that it was saved under. A damaged file is named in a message and removed, and
-        the one before it is used.
+        The name that it was saved under. A damaged file is reported and removed, and the
+        previous one is used.
     """
     for candidate in (path, previous(path)):
         if candidate.exists():
             try:
                 return _read(candidate)
             except (SafetensorError, OSError, ValueError, KeyError) as error:
-                print(f"{candidate} is damaged ({error}); using the one before, if there is any.")
-                candidate.unlink()  # or it would take the place of the one before
+                print(
+                    f"{candidate} is damaged ({error}); using the previous one, if there is one."
+                )
+                candidate.unlink()  # or it would later replace the previous one
     return None
 
 
 def delete_checkpoint(path: Path) -> None:
-    """Remove a checkpoint and the one before."""
+    """Remove a checkpoint and the previous one."""
     for file in (path, previous(path)):
         file.unlink(missing_ok=True)
 
 
 def previous(path: Path) -> Path:
-    """Return the name of the checkpoint before the one at `path`."""
+    """Return the path of the checkpoint before the one at `path`."""
     return path.with_suffix(f".previous{path.suffix}")
 
 

@@ -1,9 +1,9 @@
 """Training a network on patches, in a way that survives being killed.
 
 The state of a training is written every so many steps into one checked file, and what is random
-in a batch depends on its position alone. Started again with the same arguments, a training goes
-on from there and ends, on a CPU, with the very weights that it would have had;
-with a limit of time, which depends on the clock, only nearly so.
+in a batch depends on its position alone. Started again with the same arguments, a training
+resumes there and ends, on a CPU, with exactly the weights that it would have had. With a limit
+of time, which depends on the clock, they are only nearly the same.
 """
 
 import hashlib
@@ -35,13 +35,11 @@ from casestudy.training.checkpoint import delete_checkpoint, load_checkpoint, sa
 from casestudy.training.losses import level_map_loss, psnr_db
 from casestudy.training.manifest import load_training, read_manifest
 from casestudy.training.optimizers import Muon
+from casestudy.training.settings import LOSSES, TrainingSettings
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "muon": Muon}
 
-# The absolute error of an image is about as many times larger than the squared one.
-MAP_WEIGHT = 20
-
-# Taken before the loss is looked at and the rate is set, for which a GPU has to wait.
+# Steps between two looks at the loss and changes of the learning rate, for which a GPU waits.
 STEPS_ON_GPU = 8
 
 
@@ -56,13 +54,13 @@ class Progress:
     loss_sum : float
         Of those batches, each batch's mean loss.
     seconds : float
-        Spent on those batches.
+        Time spent on those batches.
     best_psnr_db : float
         Best validation PSNR so far.
     history : list of dict
-        One row per epoch that was ended.
+        One row per completed epoch.
     megapixels : float
-        Trained on before the optimizer started anew, see `Training._reopen`.
+        Trained on before the optimizer was last reset, see `Training._reopen`.
     """
 
     epoch: int = 0
@@ -81,7 +79,7 @@ class Training:
         self,
         model: keras.Model,
         data: dict[str, Patches],
-        settings: dict[str, object],
+        settings: TrainingSettings,
         folder: Path,
         start: dict[str, object] | None,
     ):
@@ -90,9 +88,9 @@ class Training:
         self.progress = Progress()
         self.commit = provenance.commit()  # now, since files may change while it trains
         self.last_tick = 0.0
-        # What must be the same for a training to go on.
+        # What must be the same for a training to be resumed.
         self.identity = (
-            settings
+            settings.model_dump()
             | {
                 "network": model.name,
                 "precision": model.get_layer(index=1).dtype_policy.name,
@@ -103,18 +101,20 @@ class Training:
 
     def run(self, devices: int, tensorboard: bool) -> pd.DataFrame:
         """Train what is left to train, and return the history."""
-        finished = self._file(".json").exists()
-        if finished and not self._has_more_time():
-            return self._load_finished()
+        file = self._file(".json")
+        finished = read_manifest(self.model, self.folder) if file.exists() else None
+        if finished and not self._has_more_time(finished["identity"]):
+            self._refuse_other(finished["identity"], file)
+            return load_training(self.model, self.folder)
         self._prepare(devices)
         if finished:
-            self._reopen()
+            self._reopen(finished["megapixels"])
         else:
-            self._go_on_from_checkpoint()
+            self._resume()
         self._tick()
-        # A training that was killed when its time was over has an epoch to end.
+        # A training that was killed when its time was over still has to end its epoch.
         while self.progress.step or (
-            self.progress.epoch < self.settings["epochs"] and not self.is_time_over()
+            self.progress.epoch < self.settings.epochs and not self.is_time_over()
         ):
             self._train_epoch()
             if self.progress.step:  # none, if time was over just before the first
@@ -125,26 +125,27 @@ class Training:
         return self.folder / f"{self.model.name}{suffix}"
 
     def _prepare(self, devices: int) -> None:
-        """Set up batches, loss and optimizer."""
-        # What `written_whole` leaves behind when it is killed; not what is another network's, as
-        # pridnet-half's is beside pridnet's.
+        """Set up batches, loss and optimizer; remove what a killed training left."""
+        # What `written_whole` leaves behind when it is killed; not another network's, such as
+        # that of pridnet-half next to that of pridnet.
         scratch = re.compile(rf"\.{re.escape(self.model.name)}(\.\w+)?-\w{{8}}")
         for path in self.folder.iterdir():
             if scratch.fullmatch(path.name) and path.is_dir():
                 shutil.rmtree(path)
         settings, validation = self.settings, self.data["validation"]
-        whole_loss = settings["loss"].startswith("cbdnet")
+        loss = LOSSES[settings.loss]
+        with_map = loss.map_weight > 0
         self.batches = PatchBatches(
             self.data["training"],
-            settings["batch_size"],
-            settings["crop_size"],
+            settings.batch_size,
+            settings.crop_size,
             training=True,
-            simulated_share=settings["simulated_share"],
-            recompressed_share=settings["recompressed_share"],
-            exposure_matched=settings["exposure_matched"],
+            simulated_share=settings.simulated_share,
+            recompressed_share=settings.recompressed_share,
+            exposure_matched=settings.exposure_matched,
             simulated_from=self.data.get("simulated"),
-            level_maps=whole_loss,
-            seed=settings["seed"],
+            level_maps=with_map,
+            seed=settings.seed,
             workers=os.cpu_count() if on_gpu() else 1,
         )
         if self.batches.batch_size % devices or len(validation) < devices:
@@ -153,46 +154,44 @@ class Training:
                 f"validate on, cannot be split evenly among {devices} devices. Choose a multiple "
                 "as batch_size, and add patches if there are too few."
             )
-        # Four times the pixels of a training step, which keeps more of each layer; every device
-        # gets the same number of patches.
+        # A training step keeps the output of every layer, so validation can take four times the
+        # pixels. Every device gets the same number of patches.
         at_once = 4 * self.batches.batch_size * self.batches.crop_size**2 // validation.size**2
         self.validation = PatchBatches(
             validation.take(np.arange(len(validation) // devices * devices)),
             max(at_once // devices, 1) * devices,
-            level_maps=whole_loss,
+            level_maps=with_map,
         )
-        self.optimizer = OPTIMIZERS[settings["optimizer"]](
-            settings["learning_rate"], global_clipnorm=settings["clip_norm"] or None
+        self.optimizer = OPTIMIZERS[settings.optimizer](
+            settings.learning_rate, global_clipnorm=settings.clip_norm or None
         )
-        self.trained = with_level_map(self.model) if whole_loss else self.model
-        image_loss = "mse" if settings["loss"] == "cbdnet" else settings["loss"].split("-")[-1]
-        map_weight = MAP_WEIGHT if image_loss == "mae" else 1
+        self.trained = with_level_map(self.model) if with_map else self.model
         self.trained.compile(
             self.optimizer,
-            {"denoised": image_loss, LEVEL_MAP: level_map_loss} if whole_loss else image_loss,
-            loss_weights={"denoised": 1, LEVEL_MAP: map_weight} if whole_loss else None,
-            metrics={"denoised": [psnr_db]} if whole_loss else [psnr_db],
+            {"denoised": loss.image, LEVEL_MAP: level_map_loss} if with_map else loss.image,
+            loss_weights={"denoised": 1, LEVEL_MAP: loss.map_weight} if with_map else None,
+            metrics={"denoised": [psnr_db]} if with_map else [psnr_db],
             steps_per_execution=STEPS_ON_GPU if on_gpu() else 1,
         )
         self.optimizer.build(self.trained.trainable_variables)
 
     def rate(self, steps: int) -> float:
         """Return the learning rate after so many steps and the time spent so far."""
-        highest, warmup = self.settings["learning_rate"], self.settings["warmup_steps"]
-        if self.settings["schedule"] == "constant":
+        highest, warmup = self.settings.learning_rate, self.settings.warmup_steps
+        if self.settings.schedule == "constant":
             return highest
-        in_all = self.settings["epochs"] * len(self.batches)
+        in_all = self.settings.epochs * len(self.batches)
         done = max((steps - warmup) / max(in_all - warmup, 1), self._time_share(), 0)
         falling = highest / 2 * (1 + math.cos(math.pi * min(done, 1)))
         return min(falling, highest * steps / warmup) if warmup else falling
 
     def _time_share(self) -> float:
         """Return the share of `max_minutes` that is over; 0 without such a limit."""
-        if not self.settings["max_minutes"]:
+        if not self.settings.max_minutes:
             return 0.0
         seconds = sum(row["seconds"] for row in self.progress.history) + self.progress.seconds
         seconds += time.perf_counter() - self.last_tick
-        return seconds / 60 / self.settings["max_minutes"]
+        return seconds / 60 / self.settings.max_minutes
 
     def _tick(self) -> float:
         """Return the seconds since the last tick."""
@@ -206,8 +205,8 @@ class Training:
     def _train_epoch(self) -> None:
         """Train what is left of an epoch, with checkpoints in between."""
         progress, steps = self.progress, len(self.batches)
-        between = self.settings["checkpoint_steps"]
-        name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings['epochs']}"
+        between = self.settings.checkpoint_steps
+        name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings.epochs}"
         with tqdm(
             desc=name,
             initial=progress.step,
@@ -229,7 +228,7 @@ class Training:
                 progress.step += watch.steps
                 if progress.step < steps:
                     self._save_checkpoint()
-                    if bar.disable:  # a log shall tell as well that it goes on
+                    if bar.disable:  # a log shows progress, too
                         loss = progress.loss_sum / progress.step
                         state = f"{progress.step} of {steps} batches, loss {loss:.3g}"
                         print(f"{name}: {state}", flush=True)
@@ -268,7 +267,7 @@ class Training:
             log.close()
         self._save_checkpoint()
         print(
-            f"{self.model.name}, epoch {row['epoch']} of {self.settings['epochs']}: "
+            f"{self.model.name}, epoch {row['epoch']} of {self.settings.epochs}: "
             f"loss {row['loss']:.3g}, validation {row['val_psnr_db']:.2f} dB, "
             f"{row['seconds']:.0f} s",
             flush=True,
@@ -285,7 +284,7 @@ class Training:
             f"another run folder or delete {self.model.name}.* there."
         )
 
-    def _go_on_from_checkpoint(self) -> None:
+    def _resume(self) -> None:
         found = load_checkpoint(self._file(".checkpoint"))
         if found is None:
             return
@@ -295,7 +294,7 @@ class Training:
             variable.assign(arrays[name])
         self.progress = Progress(**state["progress"])
         print(
-            f"{self.model.name}: going on after epoch {self.progress.epoch}, "
+            f"{self.model.name}: resuming after epoch {self.progress.epoch}, "
             f"step {self.progress.step}, of {self._file('.checkpoint')}"
         )
 
@@ -343,36 +342,29 @@ class Training:
         return history
 
     def _megapixels(self) -> float:
-        """Return how much was trained on, each patch counted as often as it was shown."""
+        """Return the pixels trained on, each patch counted as often as it was shown."""
         steps = int(keras.ops.convert_to_numpy(self.optimizer.iterations))
         patches = steps * self.batches.batch_size
         return self.progress.megapixels + patches * self.batches.crop_size**2 / 1e6
 
-    def _has_more_time(self) -> bool:
-        """Return whether this is a finished training but for a higher `max_minutes`."""
-        before = read_manifest(self.model, self.folder)["identity"]
+    def _has_more_time(self, before: dict[str, object]) -> bool:
+        """Return whether only `max_minutes` differs from a finished training, and is higher."""
         minutes = before.get("max_minutes", 0)
         same = before | {"max_minutes": 0} == self.identity | {"max_minutes": 0}
-        return same and 0 < minutes < self.settings["max_minutes"]
+        return same and 0 < minutes < self.settings.max_minutes
 
-    def _reopen(self) -> None:
-        """Go on after the end of a training, from its last weights and with a new optimizer."""
-        manifest = read_manifest(self.model, self.folder)
+    def _reopen(self, megapixels: float) -> None:
+        """Continue a finished training from its last weights, with a new optimizer."""
         load_weights(self.model, self._file(".last.safetensors"))
         history = pd.read_csv(self._file(".history.csv"))
         self.progress = Progress(
             epoch=len(history),
             best_psnr_db=float(history["val_psnr_db"].max()),
             history=history.to_dict("records"),
-            megapixels=manifest["megapixels"],
+            megapixels=megapixels,
         )
         self._save_checkpoint()
         self._file(".json").unlink()
-
-    def _load_finished(self) -> pd.DataFrame:
-        manifest = read_manifest(self.model, self.folder)
-        self._refuse_other(manifest["identity"], self._file(".json"))
-        return load_training(self.model, self.folder)
 
     def _refuse_other(self, identity: dict[str, object], file: Path) -> None:
         names = self.identity | identity
@@ -381,7 +373,7 @@ class Training:
             raise CaseStudyError(
                 f"{file} belongs to a training from other first weights: another --start or "
                 "--filters, other released weights, or a network that was trained since it was "
-                f"built. Use the same ones, or delete {self.model.name}.* there to train anew."
+                f"built. Use the same ones, or delete {self.model.name}.* there to train again."
             )
         if changed:
             changes = "; ".join(
@@ -390,7 +382,7 @@ class Training:
             )
             raise CaseStudyError(
                 f"{file} belongs to a training with other settings: {changes}. Use another run "
-                f"folder, or delete {self.model.name}.* there to train anew."
+                f"folder, or delete {self.model.name}.* there to train again."
             )
 
 
@@ -406,7 +398,7 @@ class _Watch(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()  # or JAX would train on with the state it has in hand
+            self.model.jax_state_sync()  # or JAX would keep the old learning rate
         self.model.optimizer.learning_rate.assign(self.training.rate(self.done + self.steps))
 
     def on_train_batch_end(self, batch, logs=None):

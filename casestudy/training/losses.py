@@ -11,9 +11,9 @@ ASYMMETRIC_WEIGHT, SMOOTHNESS_WEIGHT = 0.5, 0.05
 
 
 def asymmetric_loss(level_map, estimate):
-    """Return the squared error of a noise level map; too low costs more than too high.
+    """Return the squared error of a noise level map; a low estimate costs more than a high one.
 
-    A denoiser that is told too little noise leaves noise behind, which is worse than a little
+    A denoiser that expects too little noise leaves some behind, which is worse than a little
     blur. Pixels whose true level is unknown (below 0) cost nothing.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Networks that were trained before: their weights, and what is known of their training."""
+"""Finished trainings: their weights, and what their manifests say."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
     Raises
     ------
     CaseStudyError
-        If there is no finished training of this network, or its weights were changed since or
+        If there is no finished training of this network; if its weights have changed since, or
         do not fit.
     """
     manifest = read_manifest(model, folder)
@@ -40,7 +40,7 @@ def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
     if not weights.exists() or provenance.hash_file(weights) != manifest["weights sha256"]:
         raise CaseStudyError(
             f"{weights} is not what this training wrote. Delete {model.name}.* there to train "
-            "anew."
+            "again."
         )
     load_weights(model, weights)
     print(f"{model.name}: trained {manifest['finished']}, commit {manifest['commit']}")
@@ -48,20 +48,20 @@ def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
 
 
 def read_manifest(model: keras.Model, folder: Path) -> dict[str, object]:
-    """Return what `train` wrote down of a finished training; see there and `load_training`."""
+    """Return the manifest that `train` wrote; see `load_training` for parameters and errors."""
     file = folder / f"{model.name}.json"
     if not file.exists():
         raise CaseStudyError(
             f"{folder} holds no finished training of {model.name}. Train it there first."
         )
     manifest = json.loads(file.read_text())
-    # Trainings from before there was this setting went without.
+    # Older trainings did not have this setting.
     manifest["identity"] = {"exposure_matched": False} | manifest["identity"]
     return manifest
 
 
 def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> None:
-    """Raise CaseStudyError if a network has seen what is tested; for parameters see `seen`."""
+    """Raise CaseStudyError if a network has seen tested images; for parameters see `seen`."""
     known = tested[seen(manifest, tested, dataset)]
     if len(known):
         raise CaseStudyError(
@@ -72,10 +72,11 @@ def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str)
 
 
 def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.Series:
-    """Tell on which images a network was trained, or its best epoch chosen, first or later.
+    """Return which images a network was trained on, or its best epoch chosen on.
 
-    Images are compared; and scenes, where it was trained on other files of the same photographs,
-    as PolyU's frames are of PolyU's crops, or on a dataset that this one is a part of.
+    Earlier trainings that it started from count, too. Images are compared. Scenes are compared
+    where it was trained on other files of the same photographs (PolyU's crops are cut from
+    PolyU's frames), or on a dataset that contains this one.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.
     tested : DataFrame
         With columns image and scene.
     dataset : str
-        Of the tested images.
+        Name of the dataset that the tested images come from.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.
 
 
 def seen_scenes(manifest: dict[str, object], dataset: str) -> set[str]:
-    """Return the scenes of a dataset that a network was trained on, first or later; see `seen`."""
+    """Return the scenes of a dataset that a network was trained on; see `seen`."""
     scenes = seen_scenes(manifest["start"], dataset) if manifest.get("start") else set()
     for data in manifest["data"].values():
         if _is_among(dataset, data["dataset"]):
@@ -116,12 +117,12 @@ def _is_among(dataset: str, datasets: str) -> bool:
 
 
 def _families(datasets: str) -> set[str]:
-    """Return what each of several datasets goes back to: "polyu" for "polyu-frames"."""
+    """Return the origin of each of several datasets: "polyu" for "polyu-frames"."""
     return {name.split("-")[0] for name in re.split(r", |\+", datasets)}
 
 
 def stages(manifest: dict[str, object]) -> list[dict[str, object]]:
-    """Return the manifests of a training and of those that it went on from, the last one first."""
+    """Return the manifests of a training and of those that it started from, the last first."""
     parts = [manifest]
     while parts[-1].get("start"):
         parts.append(parts[-1]["start"])
@@ -129,9 +130,9 @@ def stages(manifest: dict[str, object]) -> list[dict[str, object]]:
 
 
 def effort(manifest: dict[str, object], article_epochs: int) -> str:
-    """Say how long a finished training was, beside the article's 6,912 patches of 256x256.
+    """Say how long a finished training was, compared with the article's 6,912 patches of 256x256.
 
-    A training that went on from another one counts with it.
+    The trainings that it started from are included.
 
     Parameters
     ----------

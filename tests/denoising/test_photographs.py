@@ -283,7 +283,7 @@ class TestFolder:
         denoise_folder(lambda: denoise, "nothing", photographs, tmp_path / "out")
         assert f"{photographs / 'a.png'} is not a PNG" in told[0] and len(told) == 4
 
-    @pytest.mark.parametrize("overwrite, said", [((), "goes on"), (("--overwrite",), "begins")])
+    @pytest.mark.parametrize("overwrite, said", [((), "resumes"), (("--overwrite",), "starts")])
     def test_ctrl_c_ends_with_a_sentence(self, tmp_path, photographs, overwrite, said):
         Image.effect_noise((4000, 4000), 40).save(photographs / "z.png")  # half a minute's work
         command = Path(sys.executable).with_name("casestudy")

@@ -16,11 +16,12 @@ from casestudy.commands.report.notebooks import Notebook, choose, find_notebooks
 from casestudy.data.catalogue import load_pairs
 from casestudy.data.experiment import refuse_unusable
 from casestudy.data.patches import read_table
-from casestudy.data.settings import Parameters, check_parameters
+from casestudy.data.settings import check_parameters
 from casestudy.files.folders import absolute, project_root, reports_root, run_name
 from casestudy.files.provenance import hash_text
 from casestudy.files.writing import only_writer
 from casestudy.results.comparison import load_scores, runs_beside
+from casestudy.training.settings import Parameters
 
 
 def report(
@@ -129,7 +130,7 @@ def _checked(dataset: str, parameters: Mapping[str, object]) -> dict[str, object
         if name in parameters:
             raise CaseStudyError(f"{name} is set by {option}, not by -p.")
     check_parameters({"dataset": dataset})
-    return check_parameters(parameters)
+    return check_parameters(parameters, Parameters)
 
 
 def _refuse_results_of_another(folder: Path, dataset: str) -> None:
@@ -150,7 +151,9 @@ def _refuse_combinations(values: Mapping[str, object], plan: list[Notebook]) -> 
             if name in Parameters.model_fields
         }
         try:
-            check_parameters(declared | {n: v for n, v in values.items() if n in declared})
+            check_parameters(
+                declared | {n: v for n, v in values.items() if n in declared}, Parameters
+            )
         except CaseStudyError as error:
             raise CaseStudyError(f"{notebook.stem}: {error}") from None
 
