@@ -22,6 +22,7 @@ class _Commands(TyperGroup):
 
     def get_command(self, context: typer.Context, name: str) -> object:
         if name == "train":
+            # Imported here for a fast start-up.
             from casestudy.commands import train  # pydantic takes 0.1 s to import
 
             return typer.main.get_command(train.app)

@@ -51,6 +51,7 @@ def train(
     Example: casestudy train ridnet --dataset polyu --run long --epochs 25 --crop-size 64
     """
     # Keras takes seconds to import, and --help does not need it.
+    # Imported here for a fast start-up.
     from casestudy.files.folders import absolute, reports_root, run_name
     from casestudy.models import build, released
     from casestudy.models.weights import load_weights
@@ -89,6 +90,7 @@ def train(
 
 def _of_recipe(context: typer.Context, name: str, network: str) -> dict[str, object]:
     """Return the settings of a recipe that were not given on the command line."""
+    # Imported here for a fast start-up.
     from casestudy.training import recipes  # Keras takes seconds to import
 
     given = {
@@ -105,6 +107,7 @@ def _of_recipe(context: typer.Context, name: str, network: str) -> dict[str, obj
 def _patches(recipe: str | None, settings: dict[str, object], folder: Path) -> dict[str, object]:
     """Return the patches of a recipe, or of a dataset, by their names in `train`."""
     # Keras takes seconds to import.
+    # Imported here for a fast start-up.
     from casestudy.data.experiment import open_experiment
     from casestudy.training import recipes
 

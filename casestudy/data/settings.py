@@ -10,6 +10,7 @@ from casestudy import CaseStudyError
 
 def _known_dataset(name: str) -> str:
     # The catalogue takes 0.7 s to import, and help does not need it.
+    # Imported here for a fast start-up.
     from casestudy.data.catalogue import DATASETS
 
     if name not in DATASETS and not name.startswith("folder:"):

@@ -49,6 +49,7 @@ def litert_file(network: str, kind: str) -> Path:
 
 def _write_file(network: str, kind: str, path: Path) -> None:
     # Keras takes seconds to import
+    # Imported here for a fast start-up.
     from casestudy import models
     from casestudy.data.experiment import open_experiment
     from casestudy.denoising.convert import calibration_images, convert

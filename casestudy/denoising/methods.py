@@ -42,6 +42,7 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     if runtime == "keras":
         denoiser = network_denoiser(load(method))
     elif runtime == "openvino-int8":
+        # Imported here for a fast start-up.
         from casestudy.denoising.openvino import openvino_denoiser, openvino_file
 
         denoiser = openvino_denoiser(openvino_file(method), method)

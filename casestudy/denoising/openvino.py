@@ -44,6 +44,7 @@ def openvino_file(network: str) -> Path:
 
 def _write_files(network: str, folder: Path) -> None:
     # Keras takes seconds to import
+    # Imported here for a fast start-up.
     from casestudy import models
     from casestudy.data.experiment import open_experiment
     from casestudy.denoising.convert import calibration_images, convert_for_openvino

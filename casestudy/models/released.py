@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from casestudy import CaseStudyError
 from casestudy.files import provenance
-from casestudy.models import NETWORKS
+from casestudy.models.networks import NETWORKS
 
 if TYPE_CHECKING:
     import pandas as pd

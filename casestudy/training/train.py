@@ -12,7 +12,8 @@ from casestudy.data.cutting import MANIFEST
 from casestudy.data.experiment import Experiment
 from casestudy.data.patches import Patches
 from casestudy.data.settings import check_parameters
-from casestudy.models.devices import all_devices, keep_freed_memory
+from casestudy.files.memory import keep_freed_memory
+from casestudy.models.devices import all_devices
 from casestudy.training.loop import Training
 from casestudy.training.manifest import load_training, read_manifest, refuse_seen
 from casestudy.training.settings import LOSSES, Parameters, TrainingSettings

@@ -18,7 +18,7 @@ if keras.backend.backend() == "tensorflow" and sys.argv[3] == "2":
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from casestudy.data.catalogue import load_pairs
-from casestudy.devices import all_devices
+from casestudy.models.devices import all_devices
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.results.metrics import score
 from casestudy.models import build
@@ -82,7 +82,7 @@ FAULTS = """
 import resource, sys
 import numpy as np
 if sys.argv[1] == "keep":
-    from casestudy.models.devices import keep_freed_memory
+    from casestudy.files.memory import keep_freed_memory
     keep_freed_memory()
 np.ones(12_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
