@@ -479,7 +479,7 @@ def test_run_folder_that_cannot_be_made_is_named(place):
     place.add("01_look")
     place.reports.write_text("a file where a folder should be")
     message = place.refused()
-    assert str(place.run) in message and "the same command goes on" in message
+    assert str(place.run) in message and "the same command resumes" in message
 
 
 def test_second_call_on_one_run_is_refused(place):

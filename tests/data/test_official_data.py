@@ -484,7 +484,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half_made(data, medium_zip, publish
         copy(source, target, length)
 
     monkeypatch.setattr(archives.shutil, "copyfileobj", fill)
-    with pytest.raises(CaseStudyError, match=r"No space left.*the same command goes on"):
+    with pytest.raises(CaseStudyError, match=r"No space left.*the same command resumes"):
         add("sidd", [medium_zip])
     with pytest.raises(CaseStudyError, match="not in"):
         load_pairs("sidd")
