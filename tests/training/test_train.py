@@ -219,7 +219,7 @@ class TestRefusals:
     def test_a_network_that_was_trained_already_has_to_be_built_again(self, patches, tmp_path):
         model, _ = trained(patches, tmp_path)
         with pytest.raises(CaseStudyError, match="trained since it was built"):
-            train(model, patches, patches.spread(4), 2, tmp_path, batch_size=8)
+            train(model, patches, patches.spread(4), 2, tmp_path, batch_size=8, crop_size=0)
 
     def test_weights_that_were_changed_since(self, patches, tmp_path):
         trained(patches, tmp_path)
