@@ -1,6 +1,5 @@
 """The comparison of all methods, read from the scores that they left in a run folder."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from casestudy.data.patches import read_table
 from casestudy.files.folders import reports_root, run_name
 from casestudy.files.writing import written_whole
 from casestudy.models import released
-from casestudy.results.run import TRAINED_HERE, file_name
-from casestudy.training.manifest import seen, seen_scenes
+
+TRAINED_HERE = ", trained here"  # ends the name of a network that a run trained itself
 
 COLUMNS = [
     "method",
@@ -34,6 +33,12 @@ COLUMNS = [
     "size_mb",
     "seconds_per_megapixel",
 ]
+
+
+def file_name(method: str) -> str:
+    """Return a method's name as a file name: lower case, words joined by hyphens."""
+    words = "".join(c if c.isalnum() else " " for c in method.lower()).split()
+    return "-".join(words)
 
 
 def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
@@ -285,41 +290,3 @@ def gains_by_run(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
 def _finite(tables: Sequence[pd.DataFrame]) -> np.ndarray:
     """Tell of which patches no method has an infinite PSNR, which no mean can hold."""
     return np.isfinite([table["psnr_db"] for table in tables]).all(axis=0)
-
-
-def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
-    """Tell what each run was tested on.
-
-    Parameters
-    ----------
-    runs : mapping of str to Path
-        From `casestudy.results.comparison.runs_beside`.
-    networks : {"released", "trained", "all"}
-        As for `casestudy.results.comparison.load_scores`.
-
-    Returns
-    -------
-    DataFrame
-        One row per run: patches, images and scenes tested, noisy_psnr_db (mean), and seen, the
-        share of test patches whose scene is among those that these networks were trained on.
-    """
-    rows = {}
-    for run, folder in runs.items():
-        noisy = load_scores(folder, networks).query("method == 'noisy'")
-        dataset = noisy["dataset"].iloc[0]
-        files = (folder / "models").glob("*.json") if networks != "released" else ()
-        manifests = [json.loads(file.read_text()) for file in files]
-        if networks != "trained":
-            manifests += [released.read_manifest(name) for name in released.titles()]
-        known = np.zeros(len(noisy), bool)
-        for manifest in manifests:
-            scenes = seen_scenes(manifest, dataset)
-            known |= seen(manifest, noisy, dataset) | noisy["scene"].isin(scenes)
-        rows[run] = {
-            "patches": len(noisy),
-            "images": noisy["image"].nunique(),
-            "scenes": noisy["scene"].nunique(),
-            "noisy_psnr_db": noisy["psnr_db"].mean(),
-            "seen": known.mean(),
-        }
-    return pd.DataFrame(rows).T

@@ -1,5 +1,7 @@
 """What a run keeps of each method: scores, examples, and the networks it trained."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,19 +14,11 @@ from casestudy.data.experiment import Experiment
 from casestudy.denoising.tiles import Denoiser
 from casestudy.files.writing import written_whole
 from casestudy.models import released
+from casestudy.results.comparison import TRAINED_HERE, file_name, load_scores
 from casestudy.results.metrics import denoise_patches, psnr
-from casestudy.training.manifest import seen
-
-TRAINED_HERE = ", trained here"  # ends the name of a network that a run trained itself
-
+from casestudy.training.manifest import seen, seen_scenes
 
 EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are shown
-
-
-def file_name(method: str) -> str:
-    """Return a method's name as a file name: lower case, words joined by hyphens."""
-    words = "".join(c if c.isalnum() else " " for c in method.lower()).split()
-    return "-".join(words)
 
 
 def example_positions(experiment: Experiment) -> np.ndarray:
@@ -135,3 +129,41 @@ def networks_to_test(
         return [here]
     file = released.released_file(released_name, ".safetensors")
     return [here, TrainedNetwork(title, models.load(released_name), file)]
+
+
+def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
+    """Tell what each run was tested on.
+
+    Parameters
+    ----------
+    runs : mapping of str to Path
+        From `casestudy.results.comparison.runs_beside`.
+    networks : {"released", "trained", "all"}
+        As for `casestudy.results.comparison.load_scores`.
+
+    Returns
+    -------
+    DataFrame
+        One row per run: patches, images and scenes tested, noisy_psnr_db (mean), and seen, the
+        share of test patches whose scene is among those that these networks were trained on.
+    """
+    rows = {}
+    for run, folder in runs.items():
+        noisy = load_scores(folder, networks).query("method == 'noisy'")
+        dataset = noisy["dataset"].iloc[0]
+        files = (folder / "models").glob("*.json") if networks != "released" else ()
+        manifests = [json.loads(file.read_text()) for file in files]
+        if networks != "trained":
+            manifests += [released.read_manifest(name) for name in released.titles()]
+        known = np.zeros(len(noisy), bool)
+        for manifest in manifests:
+            scenes = seen_scenes(manifest, dataset)
+            known |= seen(manifest, noisy, dataset) | noisy["scene"].isin(scenes)
+        rows[run] = {
+            "patches": len(noisy),
+            "images": noisy["image"].nunique(),
+            "scenes": noisy["scene"].nunique(),
+            "noisy_psnr_db": noisy["psnr_db"].mean(),
+            "seen": known.mean(),
+        }
+    return pd.DataFrame(rows).T

@@ -9,7 +9,7 @@ from casestudy import CaseStudyError
 from casestudy.data.experiment import open_experiment
 from casestudy.results.comparison import (
     by_gain,
-    describe_runs,
+    file_name,
     gain_by_setting,
     gains_by_run,
     load_examples,
@@ -20,7 +20,7 @@ from casestudy.results.comparison import (
     summarize,
 )
 from casestudy.results.metrics import score
-from casestudy.results.run import file_name, save_result
+from casestudy.results.run import describe_runs, save_result
 
 
 @pytest.fixture
