@@ -15,25 +15,6 @@ from casestudy.models import released
 
 TRAINED_HERE = ", trained here"  # ends the name of a network that a run trained itself
 
-COLUMNS = [
-    "method",
-    "psnr_db",
-    "psnr_low",
-    "psnr_high",
-    "ssim",
-    "ssim_low",
-    "ssim_high",
-    "gain_db",
-    "gain_low",
-    "gain_high",
-    "behind_db",
-    "behind_low",
-    "behind_high",
-    "parameters",
-    "size_mb",
-    "seconds_per_megapixel",
-]
-
 
 def file_name(method: str) -> str:
     """Return a method's name as a file name: lower case, words joined by hyphens."""
@@ -119,39 +100,25 @@ def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`. psnr_db and ssim are means over patches, gain_db the mean gain over
-        the noisy patches, behind_db the mean of what the method of the best mean PSNR has more.
+        method; psnr_db and ssim, means over patches; gain_db, the mean gain over the noisy
+        patches; behind_db, the mean of what the method of the best mean PSNR has more; after each
+        of these four the ends of its interval, such as gain_low and gain_high; parameters,
+        size_mb and seconds_per_megapixel.
     """
     of_best = scores.groupby("method")["psnr_db"].mean().idxmax()
     best = scores.loc[scores["method"] == of_best, "psnr_db"].to_numpy()
     rows = []
     for method, table in scores.groupby("method"):
         table = table.assign(behind_db=best - table["psnr_db"])
-        behind_low, behind_high = interval(table, "behind_db", "image", seed)
-        psnr_low, psnr_high = interval(table, "psnr_db", "image", seed)
-        ssim_low, ssim_high = interval(table, "ssim", "image", seed)
-        gain_low, gain_high = interval(table, "gain_db", "image", seed)
-        rows.append(
-            {
-                "method": method,
-                "psnr_db": table["psnr_db"].mean(),
-                "psnr_low": psnr_low,
-                "psnr_high": psnr_high,
-                "ssim": table["ssim"].mean(),
-                "ssim_low": ssim_low,
-                "ssim_high": ssim_high,
-                "gain_db": table["gain_db"].mean(),
-                "gain_low": gain_low,
-                "gain_high": gain_high,
-                "behind_db": table["behind_db"].mean(),
-                "behind_low": behind_low,
-                "behind_high": behind_high,
-                "parameters": table["parameters"].iloc[0],
-                "size_mb": table["size_mb"].iloc[0],
-                "seconds_per_megapixel": table["seconds"].sum() / table["megapixels"].sum(),
-            }
-        )
-    summary = pd.DataFrame(rows, columns=COLUMNS)
+        row = {"method": method}
+        for column in ("psnr_db", "ssim", "gain_db", "behind_db"):
+            stem = column.removesuffix("_db")
+            row[column] = table[column].mean()
+            row[f"{stem}_low"], row[f"{stem}_high"] = interval(table, column, "image", seed)
+        row["parameters"], row["size_mb"] = table[["parameters", "size_mb"]].iloc[0]
+        row["seconds_per_megapixel"] = table["seconds"].sum() / table["megapixels"].sum()
+        rows.append(row)
+    summary = pd.DataFrame(rows).astype({"parameters": int})
     return summary.sort_values("psnr_db", ascending=False, ignore_index=True)
 
 

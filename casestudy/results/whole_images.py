@@ -12,7 +12,7 @@ from casestudy import CaseStudyError
 from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.patches import split_pairs
 from casestudy.denoising.tiles import Denoiser, network_denoiser
-from casestudy.results.metrics import psnr, ssim, ssim_volume
+from casestudy.results.metrics import psnr, score_batch, ssim, ssim_volume
 from casestudy.training.manifest import seen, seen_scenes
 
 WHOLE = 1_000_000  # pixels; larger images are scored on squares, which any memory holds
@@ -21,6 +21,7 @@ SSIM_WINDOW = 11  # px
 
 KEPT_FLOAT = {"sidd-validation"}  # datasets whose benchmark does not round results to 8 bits
 
+_COMPARED = {"psnr_db": psnr, "ssim": ssim, "ssim_volume": ssim_volume}
 MEASURES = [
     "noisy_psnr_db",
     "psnr_db",
@@ -90,8 +91,7 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) ->
     denoiser : Denoiser
     pairs : sequence of Pair
     rounded : bool
-        Round results to 8 bits, as benchmarks of PolyU do. Papers on SIDD keep floats in [0, 1],
-        which is worth 0.05 dB at 40 dB.
+        Round results to 8 bits, as benchmarks of PolyU do. Papers on SIDD keep floats.
 
     Returns
     -------
@@ -105,37 +105,20 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) ->
     ------
     CaseStudyError
         If an image cannot be read or is smaller than SSIM's window, or its result holds values
-        that are no numbers; the message names it.
+        that are not numbers. The message names the image.
     """
     rows = []
     for pair in tqdm(pairs, desc="evaluating", unit="image", leave=False, disable=None):
+        facts = {"image": pair.id, "scene": pair.scene, "camera": pair.camera, "iso": pair.iso}
         for number, (noisy, clean) in enumerate(_parts(pair)):
-            denoised = np.asarray(denoiser(noisy[None]))[0]
-            if not np.isfinite(denoised).all():
-                raise CaseStudyError(
-                    f"{pair}: the result holds values that are no numbers. Check the weights."
-                )
-            denoised = np.clip(denoised, 0, 1)
-            if rounded:
-                denoised = np.round(denoised * 255).astype(np.float32) / 255
-            before, after = psnr(clean, noisy), psnr(clean, denoised)
-            rows.append(
-                {
-                    "image": pair.id,
-                    "scene": pair.scene,
-                    "camera": pair.camera,
-                    "iso": pair.iso,
-                    "part": number,
-                    "noisy_psnr_db": before,
-                    "psnr_db": after,
-                    "gain_db": after - before if np.isfinite(before) else np.nan,
-                    "noisy_ssim": ssim(clean, noisy),
-                    "ssim": ssim(clean, denoised),
-                    "noisy_ssim_volume": ssim_volume(clean, noisy),
-                    "ssim_volume": ssim_volume(clean, denoised),
-                }
+            (after,) = score_batch(
+                str(pair), denoiser, noisy[None], clean[None], rounded, _COMPARED
             )
-    return pd.DataFrame(rows).astype({"iso": "Int64"})
+            before = {f"noisy_{name}": of(clean, noisy) for name, of in _COMPARED.items()}
+            rows.append(facts | {"part": number} | before | after)
+    scores = pd.DataFrame(rows).astype({"iso": "Int64"})
+    gain = scores["psnr_db"] - scores["noisy_psnr_db"].replace(np.inf, np.nan)
+    return scores.assign(gain_db=gain)[[*facts, "part", *MEASURES]]
 
 
 def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:

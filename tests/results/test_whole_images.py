@@ -69,7 +69,7 @@ def test_squares_cover_a_large_image(tmp_path, size):
 
 def test_a_result_that_is_no_number_is_an_error(pair_folder):
     pairs = load_pairs(f"folder:{pair_folder}")
-    with pytest.raises(CaseStudyError, match=r"scene0.*no numbers"):
+    with pytest.raises(CaseStudyError, match=r"scene0.*not numbers"):
         evaluate(lambda noisy: noisy * np.nan, pairs)
 
 
