@@ -73,7 +73,7 @@ def zoom(
 def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
     """Return the upper left corner of the square in which an image varies most, for `zoom`.
 
-    Detail is what denoising can cost; a square of nothing but sky shows none.
+    Denoising can cost detail; a square of nothing but sky shows none.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def show_results(
 
 
 def difference(image: np.ndarray, clean: np.ndarray, gain: float = 4.0) -> np.ndarray:
-    """Return what an image has that the clean one has not, amplified around mid-gray.
+    """Return an image minus the clean one, amplified around mid-gray.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a run keeps of each method: scores, examples, and the networks it trained."""
+"""What a run stores for each method: scores and denoised examples."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are s
 def example_positions(experiment: Experiment) -> np.ndarray:
     """Return the positions of the test patches that every notebook shows.
 
-    Picked by rule: a strongly, a typically and a weakly disturbed patch, by noisy PSNR.
+    By the PSNR of the noisy patch: one with strong, one with typical and one with weak noise.
     """
     ranked = np.argsort(noisy_psnr_db(experiment.test), kind="stable")
     return ranked[np.quantile(np.arange(len(ranked)), EXAMPLES, method="nearest").astype(int)]
@@ -45,11 +45,11 @@ def save_result(
     scores : DataFrame
         From `casestudy.results.metrics.score`, on the experiment's test patches.
     denoiser : Denoiser
-        What was scored; its results are kept of the patches that are shown as examples.
+        What was scored; its results on the example patches are saved, too.
     parameters : int
-        Weights of the network; 0 for methods that have none.
+        Number of weights of the network; 0 for other methods.
     file : Path or None
-        The file whose size the comparison states.
+        The file whose size the comparison shows.
     """
     method = scores["method"].iloc[0]
     size_mb = file.stat().st_size / 1e6 if file else 0.0
@@ -111,8 +111,8 @@ def networks_to_test(
 ) -> list[Method]:
     """Return the network that a notebook trained and the released one, in this order.
 
-    Where the released one has seen what the experiment tests on, as happens when PolyU is split
-    by image, it is left out, which is printed.
+    The released one is left out, and a line is printed, where it was trained on what the
+    experiment tests on, as when PolyU is split by image.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def networks_to_test(
 
 
 def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
-    """Tell what each run was tested on.
+    """Return what each run was tested on.
 
     Parameters
     ----------

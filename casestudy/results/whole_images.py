@@ -1,4 +1,4 @@
-"""How well a network denoises whole images of any dataset that it was not trained on."""
+"""Scores of a network on whole images of any dataset, without those it was trained on."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -36,16 +36,16 @@ MEASURES = [
 def evaluate_network(
     model: keras.Model, manifest: dict[str, object], dataset: str
 ) -> pd.DataFrame:
-    """Return the scores of a trained network on images that it has not seen.
+    """Return the scores of a trained network on images that it was not trained on.
 
-    On the test part of a named dataset, split as in the notebooks by default, or on the pairs of
-    a folder; without those that it was trained on.
+    The images are the test part of a named dataset, with the default split of the notebooks, or
+    all pairs of a folder.
 
     Parameters
     ----------
     model : keras.Model
     manifest : dict
-        Of its training.
+        That of its training.
     dataset : str
         See `casestudy.data.catalogue.load_pairs`.
 
@@ -57,7 +57,7 @@ def evaluate_network(
     Raises
     ------
     CaseStudyError
-        If the network has seen all of them; if the dataset is not there.
+        If the network was trained on all of them; if the dataset is missing.
     """
     pairs = load_pairs(dataset)
     if not (dataset.startswith("folder:") or all(pair.part == "test" for pair in pairs)):
@@ -121,8 +121,8 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) ->
     return scores.assign(gain_db=gain)[[*facts, "part", *MEASURES]]
 
 
-def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """Return means over images: of all, or of each camera or ISO setting.
+def mean_scores(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Return means over all images, or over those of each camera, ISO setting or scene.
 
     Parameters
     ----------
@@ -133,11 +133,11 @@ def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        images; exact, how many of them were given back exactly as the clean ones, whose PSNR is
-        infinite and in no mean; and the means of `MEASURES`. One row per group.
+        One row per group: images, their number; exact, how many of them were restored exactly
+        (their PSNR is infinite and left out of the means); and the means of `MEASURES`.
     """
     keys = ["image", "scene", "camera", "iso"]
-    # A measure that is infinite everywhere, as the PSNR of inputs without noise, stays so.
+    # A measure that is infinite everywhere, such as the PSNR of inputs without noise, stays so.
     infinite = np.isinf(scores[MEASURES])
     finite = scores[keys].join(scores[MEASURES].mask(infinite & ~infinite.all()))
     images = finite.groupby(keys, dropna=False, sort=False)[MEASURES].mean().reset_index()
@@ -150,9 +150,11 @@ def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def describe(scores: pd.DataFrame) -> str:
-    """Return means of all images, and of each camera and ISO setting where known, as text."""
-    tables = [summarize(scores)]
-    tables += [summarize(scores, [key]) for key in ("camera", "iso") if scores[key].nunique() > 1]
+    """Return means over all images, and by camera and ISO setting where known, as text."""
+    tables = [mean_scores(scores)]
+    tables += [
+        mean_scores(scores, [key]) for key in ("camera", "iso") if scores[key].nunique() > 1
+    ]
     return "\n\n".join(
         table.to_string(index=table.index.name is not None, float_format="{:.3f}".format)
         for table in tables
