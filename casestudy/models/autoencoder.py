@@ -1,10 +1,10 @@
-"""The baseline: a convolutional autoencoder that squeezes the picture through a small grid.
+"""The baseline: a convolutional autoencoder that squeezes the image through a small grid.
 
 S. Solomon, "Image Denoising using Deep Learning", 2021: three convolutions with max-pooling,
-three transposed convolutions, and a last convolution with 3 filters. The article does not give
-the widths; 32, 64, 128 is what re-creations of it use. The last layer is linear here, as the
-losses and metrics need no sigmoid. There are no skip connections: every detail has to fit into
-the 8 times smaller grid.
+three transposed convolutions, and a last convolution with 3 filters. The article does not state
+the widths; re-creations of it use 32, 64 and 128. Here the last layer is linear, because the
+losses and metrics need no sigmoid. There are no skip connections: every detail has to fit into a
+grid with an eighth of the height and width.
 """
 
 import keras
@@ -17,7 +17,7 @@ def build_autoencoder(filters: int = 32) -> keras.Model:
     Parameters
     ----------
     filters : int
-        Width of the first level; the next two have twice and four times as many.
+        Channels of the first level; the next two have twice and four times as many.
 
     Returns
     -------

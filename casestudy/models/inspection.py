@@ -1,11 +1,6 @@
-"""What a reader wants to know of a built network: its layer graph, its blocks, how far it sees.
+"""The structure of a built network: its layer graph, its blocks and its receptive field.
 
 Layers are named "block.part.layer"; a layer whose name has no dot is a block of its own.
-
-The receptive field is given as a radius: the largest distance, in rows or columns, from a pixel
-of the output to a pixel of the image that it depends on. Networks that pool have one radius per
-place in the pooled grid, hence a smallest and a largest. Attention is left out: its global pooling
-makes each pixel depend a little on the whole image.
 """
 
 from collections import Counter
@@ -22,8 +17,8 @@ from casestudy.models.pridnet import CutToSize, Enlarge
 def layer_graph(model: keras.Model) -> dict[str, list[str]]:
     """Return the names of the layers that each layer reads.
 
-    A layer comes after all that it reads; parallel branches come one after the other, in the
-    order in which they are joined.
+    A layer comes after all layers that it reads. Parallel branches follow each other in the order
+    in which they are joined.
     """
     makers = {id(layer.output): layer for layer in model.layers}
     graph: dict[str, list[str]] = {}
@@ -47,21 +42,21 @@ def block_of(name: str) -> str:
 
 
 def kind_of(layer: layers.Layer) -> str:
-    """Return what a layer does, in the words of tables and legends.
+    """Return the kind of a layer, as tables and legends name it.
 
-    All that leads from a global pooling to the product with its weights is "attention".
+    All layers from a global pooling to the product with its weights are "attention".
 
     Raises
     ------
     CaseStudyError
-        If the layer is of a type that none of the networks has.
+        If no network has layers of this type.
     """
     match layer:
         case layers.InputLayer():
             return "image"
         case layers.Multiply():
             return "attention"
-        case layers.Layer() if layer.output.shape[1] is not None:  # its size is not the image's
+        case layers.Layer() if layer.output.shape[1] is not None:  # its size is fixed
             return "attention"
         case layers.Conv2D():
             return "dilated conv" if max(layer.dilation_rate) > 1 else "conv"
@@ -79,7 +74,7 @@ def kind_of(layer: layers.Layer) -> str:
             return "activation"
         case CutToSize():
             return "cut"
-    raise CaseStudyError(f"{layer.name}: a {type(layer).__name__} is of no known kind.")
+    raise CaseStudyError(f"{layer.name}: a {type(layer).__name__} is not of a known kind.")
 
 
 def block_table(model: keras.Model) -> pd.DataFrame:
@@ -88,8 +83,8 @@ def block_table(model: keras.Model) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        block; holds, such as "4 conv, 1 pooling"; channels of its last output; parameters, which
-        sum to the network's.
+        Columns block; holds, such as "4 conv, 1 pooling"; channels, of its last output; and
+        parameters, which add up to those of the network.
     """
     blocks: dict[str, list[layers.Layer]] = {}
     for layer in map(model.get_layer, layer_graph(model)):
@@ -107,7 +102,7 @@ def block_table(model: keras.Model) -> pd.DataFrame:
 
 
 def pixel_widths(model: keras.Model) -> dict[str, int]:
-    """Return how many pixels of the image, in a row, one pixel of each layer's output covers."""
+    """Return for each layer how many pixels of an image's row one pixel of its output covers."""
     widths: dict[str, int] = {}
     for name, sources in layer_graph(model).items():
         layer = model.get_layer(name)
@@ -120,14 +115,18 @@ def pixel_widths(model: keras.Model) -> dict[str, int]:
 def analytic_receptive_field(model: keras.Model) -> tuple[int, int]:
     """Return the smallest and largest radius, from kernel sizes, dilations and strides.
 
-    Follows the rows that one output row depends on back through the layers, once for each place
-    in the pooled grid. Rows and columns do not differ.
+    The radius is the largest distance, in rows or columns, from a pixel of the output to a pixel
+    of the image that it depends on. Networks that pool have a radius for each place in the pooled
+    grid, hence a smallest and a largest one. Attention is left out: because of its global pooling,
+    each pixel depends a little on the whole image.
 
     Returns
     -------
     tuple of int
-        Pixels, without attention.
+        In pixels.
     """
+    # Rows that an output row depends on are traced back through the layers, for each place in the
+    # pooled grid. Columns give the same.
     graph = layer_graph(model)
     output, image = next(reversed(graph)), next(iter(graph))
     rows = np.arange(max(pixel_widths(model).values()))
@@ -146,7 +145,7 @@ def analytic_receptive_field(model: keras.Model) -> tuple[int, int]:
 
 
 def _kinds(members: list[layers.Layer]) -> Counter[str]:
-    """Count layers by kind; an attention counts once, however many layers compute its weights."""
+    """Count layers by kind. An attention counts once, although several layers compute it."""
     kinds = Counter(kind_of(layer) for layer in members)
     if "attention" in kinds:
         kinds["attention"] = sum(isinstance(x, layers.GlobalAveragePooling2D) for x in members)

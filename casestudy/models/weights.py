@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors files, which hold named arrays of numbers and nothing else."""
+"""Weights on disk, in safetensors files, which hold nothing but named arrays of numbers."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from casestudy.files.writing import written_whole
 def save_weights(model: keras.Model, path: Path, dtype: type = np.float32) -> None:
     """Write a network's weights under names such as "eam1.residual.conv1/kernel".
 
-    The file is complete or absent. `load_weights` reads float16 as well as float32.
+    The file is complete or absent. `dtype` is float32 or float16; `load_weights` reads both.
     """
     arrays = {
         weight.path: keras.ops.convert_to_numpy(weight).astype(dtype) for weight in model.weights
@@ -30,15 +30,15 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Parameters
     ----------
     model : keras.Model
-        From `casestudy.models.build`, with the sizes that the weights were trained with; the
+        From `casestudy.models.build`, with the sizes that the weights were trained with. Its
         precision may differ.
     path : Path
 
     Raises
     ------
     CaseStudyError
-        If the file is missing or damaged, or holds another network's weights; the message names
-        the first layer that differs. The model is then unchanged.
+        If the file is missing or damaged, or holds another network's weights. The model is then
+        unchanged.
     """
     try:
         arrays = load_file(path)
