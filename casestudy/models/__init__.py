@@ -1,6 +1,6 @@
 """The networks, one file each, and how to build or load one by its name."""
 
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from casestudy import CaseStudyError
@@ -41,16 +41,12 @@ def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) ->
     from casestudy.models.devices import all_devices
 
     network = NETWORKS[name]
-    function = network.build
-    if isinstance(function, str):
-        module, _, function_name = function.partition(":")
-        function = getattr(import_module(module), function_name)
     keras.utils.set_random_seed(seed)
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
         with all_devices():
-            return function(**{**network.arguments, **sizes})
+            return resolve_name(network.build)(**{**network.arguments, **sizes})
     finally:
         keras.config.set_dtype_policy(usual)
 
@@ -67,8 +63,7 @@ def load(name: str) -> "keras.Model":
     Returns
     -------
     keras.Model
-        From noisy images (N, H, W, 3) in [0, 1] to denoised ones;
-        `casestudy.denoising.tiles.network_denoiser` takes images of any size.
+        Make it a denoiser by `casestudy.denoising.tiles.network_denoiser`.
 
     Raises
     ------

@@ -25,27 +25,13 @@ def build_autoencoder(filters: int = 32) -> keras.Model:
         From (N, H, W, 3) in [0, 1] to the same shape, H and W multiples of 8. 333,955
         parameters with 32 filters.
     """
+    shared = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
     noisy = keras.Input((None, None, 3), name="noisy")
     x = noisy
-    for level, width in enumerate((filters, 2 * filters, 4 * filters), start=1):
-        x = layers.Conv2D(
-            width,
-            3,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-            name=f"down{level}.conv",
-        )(x)
+    for level, width in ((1, filters), (2, 2 * filters), (3, 4 * filters)):
+        x = layers.Conv2D(width, 3, name=f"down{level}.conv", **shared)(x)
         x = layers.MaxPooling2D(2, name=f"down{level}.pool")(x)
     for level, width in ((3, 4 * filters), (2, 2 * filters), (1, filters)):
-        x = layers.Conv2DTranspose(
-            width,
-            3,
-            strides=2,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-            name=f"up{level}.deconv",
-        )(x)
+        x = layers.Conv2DTranspose(width, 3, strides=2, name=f"up{level}.deconv", **shared)(x)
     denoised = layers.Conv2D(3, 3, padding="same", dtype="float32", name="denoised")(x)
     return keras.Model(noisy, denoised, name="autoencoder")

@@ -50,12 +50,12 @@ class Step:
     shape: str  # of the output, as labels give it
     form: tuple  # equal convolutions in a row are drawn close together
     sources: list["Step"] = field(default_factory=list)
-    skips: list["Step"] = field(default_factory=list)  # sources that other sources lead on from
-    earlier: set["Step"] = field(default_factory=set)  # all that lead here
+    skips: list["Step"] = field(default_factory=list)  # sources that other sources come after
+    earlier: set["Step"] = field(default_factory=set)  # all steps that lead here
     x: float = 0.0
     y: float = 0.0
     width: float = 0.0
-    height: float = 0.0  # of a bar
+    height: float = 0.0  # of a bar; discs keep the place that a bar would take
 
     @property
     def box(self) -> Bbox:
@@ -75,15 +75,15 @@ class Step:
 def draw_network(model: keras.Model, size: int = 256) -> Figure:
     """Draw a network from left to right: a bar per layer, parallel branches one above the other.
 
-    Bars are as high as the layer's resolution and as wide as its channels, both on a logarithmic
-    scale. Below each block stand its name and the shape of its output.
+    The height of a bar is the layer's resolution and its width the number of channels, both on a
+    logarithmic scale. The name and the output shape of each block stand below it.
 
     Parameters
     ----------
     model : keras.Model
         From `casestudy.models.build`.
     size : int
-        Side in pixels of the image that the shapes are given for.
+        Side in pixels of the image that the shapes are for.
     """
     steps = _steps(model, size)
     _set_rows(steps)
@@ -107,7 +107,7 @@ def draw_network(model: keras.Model, size: int = 256) -> Figure:
 
 
 def _steps(model: keras.Model, size: int) -> list[Step]:
-    """Return what is drawn, each step after all that lead to it."""
+    """Return the steps to draw, each after all steps that lead to it."""
     pixels = pixel_widths(model)
     drawn: dict[str, Step] = {}  # by layer
     attentions: dict[str, Step] = {}  # by block
@@ -151,9 +151,9 @@ def _set_rows(steps: list[Step]) -> None:
 
 
 def _set_columns(steps: list[Step]) -> None:
-    """Put each step to the right of its sources, and make the drawing as wide as wanted.
+    """Put each step to the right of its sources, and fill the width of the drawing.
 
-    Discs and labels keep their size, so the scale of bars and gaps is found step by step.
+    Discs and labels keep their size, so the scale of bars and gaps is found by iteration.
     """
     most = log2(max(step.channels for step in steps))
     bars = {step: 0.4 + 0.6 * (log2(step.channels) / most) ** 2 for step in steps}
@@ -186,7 +186,7 @@ def _gaps(steps: list[Step]) -> dict[tuple[Step, Step], float]:
 
 
 def _draw_lines(ax: Axes, steps: list[Step]) -> float:
-    """Draw what each step reads; skips within a lane as arcs. Return how high they reach."""
+    """Connect each step with its sources, with arcs for skips in a lane; return the top."""
     arcs: list[tuple[Step, Step, float]] = []
     for step in steps:
         for source in step.sources:
@@ -201,7 +201,7 @@ def _draw_lines(ax: Axes, steps: list[Step]) -> float:
 
 
 def _arc_height(start: Step, end: Step, steps: list[Step], arcs: list) -> float:
-    """Return the height of all that an arc has to pass over."""
+    """Return the top of all steps and arcs that an arc has to pass over."""
     passed = {step for step in steps if start in step.earlier and step in end.earlier}
     passed |= {start, end}
     inner = [height for first, last, height in arcs if {first, last} <= passed]

@@ -13,6 +13,19 @@ from keras import layers
 from casestudy import CaseStudyError
 from casestudy.models.pridnet import CutToSize, Enlarge
 
+_KINDS = {
+    layers.InputLayer: "image",
+    layers.Conv2D: "conv",
+    layers.Conv2DTranspose: "transposed conv",
+    layers.AveragePooling2D: "pooling",
+    layers.MaxPooling2D: "pooling",
+    Enlarge: "enlarging",
+    layers.Add: "add",
+    layers.Concatenate: "concat",
+    layers.ReLU: "activation",
+    CutToSize: "cut",
+}
+
 
 def layer_graph(model: keras.Model) -> dict[str, list[str]]:
     """Return the names of the layers that each layer reads.
@@ -51,30 +64,12 @@ def kind_of(layer: layers.Layer) -> str:
     CaseStudyError
         If no network has layers of this type.
     """
-    match layer:
-        case layers.InputLayer():
-            return "image"
-        case layers.Multiply():
-            return "attention"
-        case layers.Layer() if layer.output.shape[1] is not None:  # its size is fixed
-            return "attention"
-        case layers.Conv2D():
-            return "dilated conv" if max(layer.dilation_rate) > 1 else "conv"
-        case layers.Conv2DTranspose():
-            return "transposed conv"
-        case layers.AveragePooling2D() | layers.MaxPooling2D():
-            return "pooling"
-        case Enlarge():
-            return "enlarging"
-        case layers.Add():
-            return "add"
-        case layers.Concatenate():
-            return "concat"
-        case layers.ReLU():
-            return "activation"
-        case CutToSize():
-            return "cut"
-    raise CaseStudyError(f"{layer.name}: a {type(layer).__name__} is not of a known kind.")
+    if isinstance(layer, layers.Multiply) or layer.output.shape[1] is not None:
+        return "attention"  # the output of its other layers has a fixed size
+    if type(layer) not in _KINDS:
+        raise CaseStudyError(f"{layer.name}: a {type(layer).__name__} is not of a known kind.")
+    kind = _KINDS[type(layer)]
+    return "dilated conv" if kind == "conv" and max(layer.dilation_rate) > 1 else kind
 
 
 def block_table(model: keras.Model) -> pd.DataFrame:
@@ -90,15 +85,21 @@ def block_table(model: keras.Model) -> pd.DataFrame:
     for layer in map(model.get_layer, layer_graph(model)):
         if kind_of(layer) != "image":
             blocks.setdefault(block_of(layer.name), []).append(layer)
-    return pd.DataFrame(
-        {
-            "block": block,
-            "holds": ", ".join(f"{count} {kind}" for kind, count in _kinds(members).items()),
-            "channels": members[-1].output.shape[-1],
-            "parameters": sum(layer.count_params() for layer in members),
-        }
-        for block, members in blocks.items()
-    )
+    rows = []
+    for block, members in blocks.items():
+        # An attention counts once, by its pooling, although several layers compute it.
+        pooling = layers.GlobalAveragePooling2D
+        counted = (x for x in members if kind_of(x) != "attention" or isinstance(x, pooling))
+        kinds = Counter(map(kind_of, counted))
+        rows.append(
+            {
+                "block": block,
+                "holds": ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
+                "channels": members[-1].output.shape[-1],
+                "parameters": sum(layer.count_params() for layer in members),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def pixel_widths(model: keras.Model) -> dict[str, int]:
@@ -113,17 +114,12 @@ def pixel_widths(model: keras.Model) -> dict[str, int]:
 
 
 def analytic_receptive_field(model: keras.Model) -> tuple[int, int]:
-    """Return the smallest and largest radius, from kernel sizes, dilations and strides.
+    """Return the smallest and largest radius in pixels, by kernel sizes, dilations and strides.
 
     The radius is the largest distance, in rows or columns, from a pixel of the output to a pixel
     of the image that it depends on. Networks that pool have a radius for each place in the pooled
     grid, hence a smallest and a largest one. Attention is left out: because of its global pooling,
     each pixel depends a little on the whole image.
-
-    Returns
-    -------
-    tuple of int
-        In pixels.
     """
     # Rows that an output row depends on are traced back through the layers, for each place in the
     # pooled grid. Columns give the same.
@@ -142,14 +138,6 @@ def analytic_receptive_field(model: keras.Model) -> tuple[int, int]:
     first, last = needed[image]
     radius = np.maximum(rows - first, last - rows)
     return int(radius.min()), int(radius.max())
-
-
-def _kinds(members: list[layers.Layer]) -> Counter[str]:
-    """Count layers by kind. An attention counts once, although several layers compute it."""
-    kinds = Counter(kind_of(layer) for layer in members)
-    if "attention" in kinds:
-        kinds["attention"] = sum(isinstance(x, layers.GlobalAveragePooling2D) for x in members)
-    return kinds
 
 
 def _enlarges(layer: layers.Layer) -> bool:

@@ -1,21 +1,17 @@
 """One record per network. To add a network, add a file, and a record here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # Keras takes seconds to import
-    import keras
 
 
 @dataclass(frozen=True)
 class Network:
-    """Everything that distinguishes one network from the others.
+    """The properties of a network.
 
     Parameters
     ----------
-    build : str or callable
-        The function that builds it, or "module:function", which is imported when needed.
+    build : str
+        "module:function" of the function that builds it, which is imported when needed.
     title : str
         Its name in comparisons.
     multiple : int
@@ -32,7 +28,7 @@ class Network:
         Advice for choosing a network, which the web app shows.
     """
 
-    build: "str | Callable[..., keras.Model]"
+    build: str
     title: str
     multiple: int
     arguments: Mapping[str, object] = field(default_factory=dict)
@@ -99,7 +95,7 @@ NETWORKS: dict[str, Network] = {
         title="RIDNet",
         multiple=1,
         floats=("head", *_MODULE_ENDS, "long_skip"),
-        # It never halves the picture, so it needs no wide crops, and each pixel costs full price.
+        # It never halves the picture: it needs no wide crops, and every pixel is expensive.
         recipe=_RECIPE | {"batch_size": 8, "crop_size": 48},
         released=True,
         remark="best",

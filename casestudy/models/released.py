@@ -26,14 +26,7 @@ def titles() -> dict[str, str]:
 
 
 def released_file(network: str, suffix: str) -> Path:
-    """Return the path of a released network's file, after checking its checksum.
-
-    Parameters
-    ----------
-    network : str
-        A name in `titles()`.
-    suffix : str
-        One of `SUFFIXES`.
+    """Return the path of a network's file, with one of `SUFFIXES`, after checking its checksum.
 
     Raises
     ------
@@ -47,7 +40,7 @@ def released_file(network: str, suffix: str) -> Path:
     if not path.is_file():
         raise _damaged(path, "is missing")
     if provenance.hash_file(path) != read_checksums().get(path.name):
-        raise _damaged(path, "is not what was released (its SHA-256 differs)")
+        raise _damaged(path, "was altered (its SHA-256 differs)")
     return path
 
 
@@ -73,8 +66,8 @@ def read_checksums() -> dict[str, str]:
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
-def _damaged(path: Path, what: str) -> CaseStudyError:
+def _damaged(path: Path, fault: str) -> CaseStudyError:
     return CaseStudyError(
-        f"{path} {what}. `git checkout -- {path}` restores it in a clone; elsewhere install the "
-        "package again."
+        f"{path} {fault}. In a clone, `git checkout -- {path}` restores it; otherwise, install "
+        "the package again."
     )

@@ -37,7 +37,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Raises
     ------
     CaseStudyError
-        If the file is missing or damaged, or holds another network's weights. The model is then
+        If the file is missing or damaged, or holds weights of another network. The model is then
         unchanged.
     """
     try:
@@ -46,17 +46,13 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise CaseStudyError(f"{path} does not exist. Train {model.name} first.") from None
     except (SafetensorError, OSError) as error:
         raise CaseStudyError(f"{path} cannot be read as weights: {error}") from None
-    for weight in model.weights:
-        stored = arrays[weight.path].shape if weight.path in arrays else "missing"
-        if stored != tuple(weight.shape):
+    expected = {weight.path: tuple(weight.shape) for weight in model.weights}
+    for name in (*expected, *sorted(arrays)):
+        stored = arrays[name].shape if name in arrays else "missing"
+        if stored != expected.get(name, "missing"):
             raise CaseStudyError(
-                f"{path} does not fit this {model.name}: {weight.path} is {stored} in the file "
-                f"and {tuple(weight.shape)} in the network."
+                f"{path} does not fit this {model.name}: {name} is {stored} in the file and "
+                f"{expected.get(name, 'missing')} in the network."
             )
-    unknown = sorted(arrays.keys() - {weight.path for weight in model.weights})
-    if unknown:
-        raise CaseStudyError(
-            f"{path} does not fit this {model.name}, which has no layer {unknown[0]}."
-        )
     for weight in model.weights:
         weight.assign(arrays[weight.path])
