@@ -23,28 +23,14 @@ Denoise = Callable[[np.ndarray], np.ndarray]
 
 @dataclass
 class Outcome:
-    """The outcome for each file of a folder.
-
-    Parameters
-    ----------
-    done, skipped : list of Path
-        Photographs that were denoised, and those that already had a result.
-    others : list of Path
-        Files without the suffix of a photograph.
-    earlier : list of Path
-        Sub-folders that were left out, because they hold results of earlier calls.
-    failed : dict of Path to str
-        Photographs that could not be denoised, folders that could not be read, and why.
-    conversions : dict of Path to tuple of str
-        Changes to a photograph other than less noise.
-    """
+    """The outcome for each file of a folder."""
 
     done: list[Path] = field(default_factory=list)
-    skipped: list[Path] = field(default_factory=list)
-    others: list[Path] = field(default_factory=list)
-    earlier: list[Path] = field(default_factory=list)
-    failed: dict[Path, str] = field(default_factory=dict)
-    conversions: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    skipped: list[Path] = field(default_factory=list)  # they already had a result
+    others: list[Path] = field(default_factory=list)  # without the suffix of a photograph
+    earlier: list[Path] = field(default_factory=list)  # sub-folders of earlier results, left out
+    failed: dict[Path, str] = field(default_factory=dict)  # why, also of unreadable folders
+    conversions: dict[Path, tuple[str, ...]] = field(default_factory=dict)  # those of `Photo`
 
     def fail(self, path: Path, why: str) -> None:
         """Record a failure, and print it now: the other photographs may take hours."""
@@ -139,8 +125,9 @@ def denoise_folder(
             f"{target} is a file, but results of a folder need a folder. Name another."
         )
     marker = target / MARKER
-    known = marker.read_text(errors="replace").strip() if _is_there(marker) else made_by
-    if known != made_by and not overwrite:
+    kept = _is_there(marker) and not overwrite
+    known = marker.read_text(errors="replace").strip() if kept else made_by
+    if known != made_by:
         raise CaseStudyError(
             f"{target} holds results of {known}, not of {made_by}. Name another folder, or "
             "replace them with --overwrite."
