@@ -11,12 +11,10 @@ from casestudy import CaseStudyError
 from casestudy.files.writing import remove_unfinished, written_whole
 
 
-def _missing(path: Path) -> Path | None:
-    return None if path.exists() else path
-
-
 def made_once(
-    path: Path, make: Callable[[Path], object], damaged: Callable[[Path], Path | None] = _missing
+    path: Path,
+    make: Callable[[Path], object],
+    damaged: Callable[[Path], Path | None] = lambda path: None if path.exists() else path,
 ) -> Path:
     """Make a file or folder unless it exists, and return its path.
 

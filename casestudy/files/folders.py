@@ -17,8 +17,8 @@ def project_root() -> Path:
     """
     for folder in (Path(__file__).resolve().parents[2], Path.cwd(), *Path.cwd().parents):
         file = folder / "pyproject.toml"
-        project = file.read_text("utf-8", errors="replace") if file.is_file() else ""
-        if (folder / "notebooks").is_dir() and 'name = "casestudy"' in project:
+        found = file.is_file() and (folder / "notebooks").is_dir()
+        if found and 'name = "casestudy"' in file.read_text("utf-8", errors="replace"):
             return folder
     raise CaseStudyError(
         "The case study's notebooks were not found. Run this inside a clone of the repository."

@@ -122,13 +122,7 @@ def read_size(path: str | Path) -> tuple[int, int]:
 def decode_photo(content: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a photograph from the content of its file; see `read_photo`.
 
-    Parameters
-    ----------
-    content : bytes
-    name : str
-        Used in error messages.
-    max_pixels : int
-        The largest image that is decoded.
+    `name` is used in error messages. Images of more than `max_pixels` are refused.
     """
     return _decode(io.BytesIO(content), name, max_pixels)
 

@@ -52,18 +52,10 @@ def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) ->
 
 
 def load(name: str) -> "keras.Model":
-    """Return a released network: trained weights that come with the package.
+    """Return a released network, with the trained weights that come with the package.
 
-    Parameters
-    ----------
-    name : str
-        A name in `casestudy.models.released.titles()`. The model card,
-        `casestudy/models/released/<name>.md`, describes the training, the scores and the limits.
-
-    Returns
-    -------
-    keras.Model
-        Make it a denoiser by `casestudy.denoising.tiles.network_denoiser`.
+    Its model card, `casestudy/models/released/<name>.md`, describes the training, the scores and
+    the limits. `casestudy.denoising.tiles.network_denoiser` makes it a denoiser.
 
     Raises
     ------

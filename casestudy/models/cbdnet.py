@@ -6,9 +6,9 @@ the noise level. CNN_D, a U-Net, takes the image and the map, and returns the co
 added to the image.
 
 No official RGB weights exist in an open framework. This is the form that re-implementations agree
-on, with 4,365,382 parameters. It differs from the paper in two points: skips are added, not
-concatenated, and average pooling replaces strided convolutions. The last layer starts near zero,
-so that training starts from the noisy image itself.
+on, with 4,365,382 parameters. Its skips are added, not concatenated, and average pooling replaces
+the strided convolutions of the paper's U-Net. The last layer starts near zero, so that training
+starts from the noisy image itself.
 """
 
 import keras
