@@ -21,26 +21,20 @@ class Pair(ABC):
     scene : str
         What was photographed. Pairs of one scene share content, so they share a side of a split.
     camera : str or None
-        Camera model, where the dataset tells.
+        Camera model, where the dataset names it.
     iso : int or None
-        ISO sensitivity, where the dataset tells.
-    exposure_s : float or None
-        Exposure time in seconds, where the dataset tells.
-    illuminant_k : int or None
-        Colour temperature of the light in kelvins, where the dataset tells.
+        ISO sensitivity, where the dataset names it.
     part : {"train", "validation", "test"} or None
-        The part of a split that the pair belongs to, where the dataset decides it.
+        The part of a split that the pair belongs to, where the dataset decides that.
     collection : str or None
-        Which of several sets the pair is of, where datasets are put together; each is split in
-        the same proportion.
+        The set that the pair belongs to, where datasets are put together. Each is split in the
+        same proportion.
     """
 
     id: str
     scene: str
     camera: str | None = None
     iso: int | None = None
-    exposure_s: float | None = None
-    illuminant_k: int | None = None
     part: str | None = None
     collection: str | None = None
 
@@ -92,7 +86,7 @@ class FilePair(Pair):
             sizes = [f"{width}x{height}" for height, width, *_ in (noisy, clean)]
             raise CaseStudyError(
                 f"{self.noisy_path} is {sizes[0]} but its clean partner {self.clean_path} is "
-                f"{sizes[1]}. Replace one by a file of the other's size, or remove the pair."
+                f"{sizes[1]}. Replace one with a file of the other's size, or remove the pair."
             )
 
     def fingerprint(self) -> str:

@@ -1,7 +1,6 @@
 """Finished trainings: their weights, and what their manifests say."""
 
 import json
-import re
 from pathlib import Path
 
 import keras
@@ -117,8 +116,9 @@ def _is_among(dataset: str, datasets: str) -> bool:
 
 
 def _families(datasets: str) -> set[str]:
-    """Return the origin of each of several datasets: "polyu" for "polyu-frames"."""
-    return {name.split("-")[0] for name in re.split(r", |\+", datasets)}
+    """Return the families of datasets, whose names are joined with commas."""
+    known = [DATASETS[name] for name in datasets.split(", ") if name in DATASETS]
+    return {family for dataset in known for family in dataset.families}
 
 
 def stages(manifest: dict[str, object]) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from casestudy.data.camera import Camera
-from casestudy.data.pairs import Pair
+from casestudy.data.dataset import Dataset
 from casestudy.data.sets.simulated import SimulatedPair
 
 
@@ -55,7 +55,7 @@ CAMERAS_BY_NAME = {camera.name: camera for camera in CAMERAS}
 ISOS = (100, 800, 3200)
 
 
-def pairs() -> list[Pair]:
+def _find() -> tuple[list[SimulatedPair], list[Path]]:
     """Return every scene captured by every camera at every ISO setting."""
     return [
         SimulatedPair(
@@ -69,4 +69,15 @@ def pairs() -> list[Pair]:
         for scene, path in SCENES.items()
         for camera in CAMERAS
         for iso in ISOS
-    ]
+    ], []
+
+
+SAMPLE = Dataset(
+    name="sample",
+    summary="photographs shipped with Python packages, simulated camera noise",
+    terms="free licences, listed in data/README.md",
+    get="",
+    where=lambda found: "built in",
+    find=_find,
+    families=("sample",),
+)
