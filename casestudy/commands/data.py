@@ -64,7 +64,7 @@ def data_add(
     """
     # Imported here for a fast start-up.
     from casestudy.data.catalogue import load_pairs
-    from casestudy.data.getting.add import add
+    from casestudy.data.getting.fetch import add
 
     folder = add(dataset, archives)
     try:

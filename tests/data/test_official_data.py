@@ -36,7 +36,7 @@ from casestudy.data.catalogue import load_pairs
 from casestudy.data.checking.check import check
 from casestudy.data.experiment import few, open_experiment
 from casestudy.data.getting import archives, download, fetch
-from casestudy.data.getting.add import add
+from casestudy.data.getting.fetch import add
 from casestudy.data.getting.sidd import fetch_sidd
 from casestudy.data.patches import split_pairs
 from casestudy.data.sets import sidd
@@ -335,7 +335,7 @@ def test_what_was_unpacked_in_part_is_completed(data, medium_zip, published):
     assert len(load_pairs("sidd")) == SIDD_PAIRS
     assert (kept.stat().st_mtime_ns, kept.stat().st_ino) == before
     kept.write_bytes(b"mine")
-    with pytest.raises(CaseStudyError, match=rf"{kept.name} is not what .*Move it away"):
+    with pytest.raises(CaseStudyError, match=rf"{kept.name} differs from .*Move it away"):
         add("sidd", [medium_zip])
     assert kept.read_bytes() == b"mine"
 
@@ -640,7 +640,7 @@ def test_wrong_bytes_are_not_used(data, server):
 
 def test_another_file_than_expected_is_not_downloaded(data, server):
     server.content = b"<html>please log in</html>"
-    with pytest.raises(CaseStudyError, match=r"is to have .* bytes, but 26 are offered"):
+    with pytest.raises(CaseStudyError, match=r"should have .* bytes, but 26 are offered"):
         fetch_sidd(server.url)
 
 

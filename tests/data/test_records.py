@@ -12,8 +12,7 @@ from casestudy import CaseStudyError
 from casestudy.commands.main import app
 from casestudy.data.catalogue import DATASETS, load_pairs
 from casestudy.data.dataset import Dataset
-from casestudy.data.getting.add import add
-from casestudy.data.getting.fetch import fetch
+from casestudy.data.getting.fetch import add, fetch
 from casestudy.data.settings import check_parameters
 from casestudy.training.manifest import seen
 

@@ -1,5 +1,6 @@
-"""Download datasets, and list what is there."""
+"""Download datasets, or add them from archives, and list what is there."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -7,15 +8,14 @@ import pandas as pd
 
 from casestudy import CaseStudyError
 from casestudy.data.catalogue import DATASETS, record
+from casestudy.files.folders import data_root
+from casestudy.files.writing import only_writer
+
+REMEDY = "Free some space, or set CASESTUDY_DATA to a folder you may write to"
 
 
 def fetch(dataset: str) -> Path | None:
     """Download a dataset into the data root, with a progress bar.
-
-    Parameters
-    ----------
-    dataset : str
-        A name in `DATASETS`.
 
     Returns
     -------
@@ -47,28 +47,54 @@ def fetch(dataset: str) -> Path | None:
     return function()
 
 
+def add(dataset: str, archives: Sequence[Path]) -> Path:
+    """Verify archives and unpack them into the data root; they stay where they are.
+
+    SIDD's archives must have the published size and checksums, RENOIR's the published layout.
+    After an interruption the same call resumes.
+
+    Returns
+    -------
+    Path
+        The dataset's folder.
+
+    Raises
+    ------
+    CaseStudyError
+        If the dataset does not come as archives; if one is not there or not the right one, or
+        cannot be unpacked without harm (see `archives`); if the disk has too little space or
+        cannot be written to.
+    """
+    functions = {name: each.add for name, each in DATASETS.items() if each.add}
+    if dataset not in functions:
+        raise CaseStudyError(
+            f"{dataset!r} does not come as archives. `casestudy data add` knows: "
+            f"{', '.join(functions)}; `casestudy data list` shows how to get the others."
+        )
+    if missing := [archive for archive in archives if not archive.is_file()]:
+        raise CaseStudyError(f"{missing[0]} is not there. Give the name of a file you downloaded.")
+    folder = data_root() / dataset
+    with only_writer(folder, REMEDY):
+        for archive in archives:
+            functions[dataset](archive, folder)
+    return folder
+
+
 def availability() -> pd.DataFrame:
-    """Return for every dataset what it is, whether it is there, and how to get it.
+    """Return which datasets are there, and how to get the others.
 
     Returns
     -------
     DataFrame
-        Columns dataset, what, pairs (0 where it is missing or incomplete), where, terms, get.
+        One row per dataset: dataset, what, pairs (0 where it is missing or incomplete), where,
+        terms, get.
     """
     rows = []
-    for known in (*DATASETS.values(), record("folder:PATH")):
+    for each in (*DATASETS.values(), record("folder:PATH")):
         try:
-            pairs = known.load()
+            pairs = each.load()
         except CaseStudyError:
             pairs = []
-        rows.append(
-            {
-                "dataset": known.name,
-                "what": known.summary,
-                "pairs": len(pairs),
-                "where": known.where(pairs) if pairs else "",
-                "terms": known.terms,
-                "get": known.get,
-            }
-        )
-    return pd.DataFrame(rows)
+        where = each.where(pairs) if pairs else ""
+        rows.append((each.name, each.summary, len(pairs), where, each.terms, each.get))
+    return pd.DataFrame(rows, columns=["dataset", "what", "pairs", "where", "terms", "get"])

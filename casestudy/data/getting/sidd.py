@@ -5,9 +5,9 @@ from pathlib import Path
 import requests
 
 from casestudy import CaseStudyError
-from casestudy.data.getting.add import REMEDY, add
 from casestudy.data.getting.archives import open_archive, require_space, unpack
 from casestudy.data.getting.download import download
+from casestudy.data.getting.fetch import REMEDY, add
 from casestudy.data.sets import sidd
 from casestudy.files.folders import data_root
 from casestudy.files.writing import only_writer

@@ -4,7 +4,7 @@ Arbelaez, Maire, Fowlkes, Malik, "Contour Detection and Hierarchical Image Segme
 2011, doi:10.1109/TPAMI.2010.161. 200 photographs to train, 100 to validate, 200 to test, 481x321.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,9 @@ import numpy as np
 from casestudy import CaseStudyError
 from casestudy.data import camera
 from casestudy.data.dataset import Dataset
-from casestudy.data.pairs import Pair, file_fingerprint
+from casestudy.data.pairs import FilePair
 from casestudy.data.sets.simulated import SimulatedPair
 from casestudy.files.folders import data_root
-from casestudy.files.photos import read_image
 
 TERMS = "research and education, non-commercial"
 REMEDY = (
@@ -25,23 +24,6 @@ REMEDY = (
 )
 PARTS = {"train": "train", "val": "validation", "test": "test"}  # folder: part of a split
 PHOTOGRAPHS = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class CleanPair(Pair):
-    """A photograph as it is, for the noisy and for the clean image."""
-
-    photograph: Path
-
-    def __str__(self) -> str:
-        return str(self.photograph)
-
-    def load(self) -> tuple[np.ndarray, np.ndarray]:
-        image = read_image(self.photograph)
-        return image, image
-
-    def fingerprint(self) -> str:
-        return file_fingerprint(self.photograph)
 
 
 def _find() -> tuple[list[SimulatedPair], list[Path]]:
@@ -60,10 +42,16 @@ def _find() -> tuple[list[SimulatedPair], list[Path]]:
     ], []
 
 
-def _find_clean() -> tuple[list[CleanPair], list[Path]]:
-    """Return every photograph as it is, without noise: a denoiser should not change it."""
+def _find_clean() -> tuple[list[FilePair], list[Path]]:
+    """Return every photograph as both images of a pair: a denoiser should not change it."""
     return [
-        CleanPair(id=path.stem, scene=path.stem, part=PARTS[path.parent.name], photograph=path)
+        FilePair(
+            id=path.stem,
+            scene=path.stem,
+            part=PARTS[path.parent.name],
+            noisy_path=path,
+            clean_path=path,
+        )
         for path in _photographs()
     ], []
 
@@ -88,7 +76,7 @@ CAPTURED = Dataset(
     summary="BSDS500 photographs, 481x321, simulated noise of random cameras",
     terms=TERMS,
     get=REMEDY,
-    where=lambda found: str(found[0].photograph.parents[1]),
+    where=lambda found: str(data_root() / "bsds500"),
     find=_find,
     families=("bsds500",),
 )

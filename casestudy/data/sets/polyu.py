@@ -5,11 +5,10 @@ arXiv:1804.02603 (2018). Crops name camera, f-number, shutter speed, ISO, scene 
 (`Canon5D2_5_160_3200_chair_11_real.JPG`); whole frames only camera and scene
 (`Canon5D2_chair_Real.JPG`).
 
-A scene here is the word in the name, whatever the camera, because looking at the images shows
-that cameras took turns at one motif: Canon 600D and Sony show the same louvre ("toy"), the same
-cupboard door ("waterhouse") and the same mug ("book"). The other direction is not a loss but
-caution: "classroom" is three rooms, "plant" several pots. Words for one place are merged, too:
-`_SAME_PLACE` below.
+A scene here is the word in the name, whatever the camera, because the images show that cameras
+took turns at one motif: Canon 600D and Sony show the same louvre ("toy"), the same cupboard door
+("waterhouse") and the same mug ("book"). One word for several places ("classroom" is three rooms,
+"plant" several pots) does no harm. Words for one place are merged, see `_SAME_PLACE`.
 """
 
 import re

@@ -1,8 +1,7 @@
 """The embedded dataset: photographs that installed packages ship, under simulated camera noise.
 
-Nothing is downloaded. Each photograph is "captured" by two simulated phone cameras at three ISO
-settings (see `casestudy.data.camera`). The photographs and their licences are listed in
-`data/README.md`. Results on this dataset are results on simulated noise.
+Each photograph is "captured" by two simulated phone cameras at three ISO settings (see
+`casestudy.data.camera`). `data/README.md` lists the photographs and their licences.
 """
 
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from casestudy.data.sets.simulated import SimulatedPair
 
 
 def _package(name: str) -> Path:
-    """Return the folder of a package, without the seconds that importing it takes."""
+    """Return the folder of a package without importing it, which takes seconds."""
     return Path(find_spec(name).origin).parent
 
 

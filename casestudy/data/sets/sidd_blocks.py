@@ -1,8 +1,8 @@
 """SIDD's blocks: 32 squares of 256x256 from each of 40 photographs by five phones, real noise.
 
 Abdelhamed, Lin, Brown, "A High-Quality Denoising Dataset for Smartphone Cameras", CVPR 2018. One
-set, to validate on, comes with the truth; another, the benchmark's, without. Papers that report
-results on "SIDD" mostly mean the first.
+set, to validate on, comes with the clean images; another, the benchmark's, without. Papers that
+report results on "SIDD" mostly mean the first.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ SHAPE = (40, 32, 256, 256, 3)  # image, block, row, column, RGB
 
 @dataclass(frozen=True, kw_only=True)
 class BlockPair(Pair):
-    """A noisy block and its truth, read from two files of all blocks."""
+    """A noisy block and its clean one, read from two files of all blocks."""
 
     noisy_file: Path
     clean_file: Path
@@ -99,7 +99,7 @@ def find_blocks(variable: str) -> Path:
 
 
 def open_blocks(file: Path) -> np.ndarray:
-    """Open all blocks of a file, read from disk as they are asked for.
+    """Open all blocks of a file; each is read from disk when it is used.
 
     MATLAB's files can be read only as a whole, 252 MB, and hold the first axis innermost. So the
     blocks are written once to the cache, one after the other.
