@@ -337,7 +337,7 @@ def real_scores() -> tuple[pd.DataFrame, int, float]:
     """Return every method's scores on real noise, of how many crops, and their PSNR if noisy."""
     scores = real_noise.read_scores()
     crops = scores.drop_duplicates("image")
-    return real_noise.summarize(scores), len(crops), crops["noisy_psnr_db"].mean()
+    return real_noise.leads(scores), len(crops), crops["noisy_psnr_db"].mean()
 
 
 @st.cache_data(show_spinner=False)
