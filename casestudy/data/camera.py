@@ -66,34 +66,18 @@ OPPOSITE = np.array(
 
 @dataclass(frozen=True)
 class Camera:
-    """How a simulated camera sees and develops light.
-
-    Parameters
-    ----------
-    name : str
-    shot_per_iso : float
-        Variance of shot noise per unit of light and unit of ISO: lambda_shot = a ISO.
-    read_per_iso2, read_floor : float
-        Variance of read noise: lambda_read = b ISO^2 + c, in squared units of full scale.
-    red_gain, blue_gain : float
-        White balance, green being 1.
-    brightness : float
-        Gain that developing applies to every channel.
-    colour_weights : tuple of 4 floats
-        Mixture of the four measured colour matrices; sums to 1.
-    jpeg_quality : int
-        OpenCV's scale, 0 to 100.
-    """
+    """How a simulated camera sees and develops light."""
 
     name: str
-    shot_per_iso: float
-    read_per_iso2: float
-    read_floor: float
-    red_gain: float = 2.15
+    shot_per_iso: float  # a in the variance of shot noise per unit of light, a ISO
+    read_per_iso2: float  # b in the variance of read noise, b ISO^2 + c; full scale is 1
+    read_floor: float  # c
+    red_gain: float = 2.15  # of white balance; green is 1
     blue_gain: float = 1.7
-    brightness: float = 1 / 0.8
+    brightness: float = 1 / 0.8  # gain of every channel when developing
+    # Shares of the four measured colour matrices.
     colour_weights: tuple[float, float, float, float] = (0.25, 0.25, 0.25, 0.25)
-    jpeg_quality: int = 95
+    jpeg_quality: int = 95  # OpenCV's scale, 0 to 100
 
     def noise_levels(self, iso: float) -> tuple[float, float]:
         """Return (lambda_shot, lambda_read) at an ISO setting."""

@@ -1,7 +1,4 @@
-"""Everything that is known of a dataset by its name.
-
-To add one: a file in `sets` that ends with its record, and that record in the catalogue.
-"""
+"""One record per dataset. To add one, add a file to `sets`, and its record to the catalogue."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +10,7 @@ from casestudy.data.pairs import Pair
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Everything that distinguishes one dataset from the others.
+    """The properties of a dataset.
 
     Parameters
     ----------
@@ -37,9 +34,9 @@ class Dataset:
         The datasets that make up this one, which then needs no `find`.
     families : tuple of str
         The origins of its photographs. Datasets of one family may show the same scenes.
-    fetch : str or callable, optional
-        The function that downloads it and returns its folder, or "module:function", which is
-        imported at the first use.
+    fetch : str
+        "module:function" of the function that downloads it and returns its folder, which is
+        imported when needed; "" if there is none.
     steps : str
         Instructions for a person, where no program can download it.
     add : callable, optional
@@ -58,7 +55,7 @@ class Dataset:
     enough: Callable[[Sequence[Pair]], bool] = lambda found: False
     parts: "tuple[Dataset, ...]" = ()
     families: tuple[str, ...] = ()
-    fetch: str | Callable[[], Path] | None = None
+    fetch: str = ""
     steps: str = ""
     add: Callable[[Path, Path], None] | None = None
     rounded: bool = True

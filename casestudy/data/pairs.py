@@ -12,30 +12,15 @@ from casestudy.files.photos import read_image, read_size
 
 @dataclass(frozen=True)
 class Pair(ABC):
-    """A noisy photograph and the clean one of the same scene.
+    """A noisy photograph and the clean one of the same scene."""
 
-    Parameters
-    ----------
-    id : str
-        Unique within the dataset.
-    scene : str
-        What was photographed. Pairs of one scene share content, so they share a side of a split.
-    camera : str or None
-        Camera model, where the dataset names it.
-    iso : int or None
-        ISO sensitivity, where the dataset names it.
-    part : {"train", "validation", "test"} or None
-        The part of a split that the pair belongs to, where the dataset decides that.
-    collection : str or None
-        The set that the pair belongs to, where datasets are put together. Each is split in the
-        same proportion.
-    """
-
-    id: str
-    scene: str
-    camera: str | None = None
-    iso: int | None = None
-    part: str | None = None
+    id: str  # unique within the dataset
+    scene: str  # pairs of one scene share content, so they share a side of a split
+    camera: str | None = None  # model, where the dataset names it
+    iso: int | None = None  # sensitivity, where the dataset names it
+    part: str | None = None  # train, validation or test, where the dataset decides that
+    # The set that the pair belongs to, where datasets are put together. Each is split in the
+    # same proportion.
     collection: str | None = None
 
     def __str__(self) -> str:

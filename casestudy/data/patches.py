@@ -112,24 +112,12 @@ def draw_pairs(
 
 @dataclass(frozen=True)
 class Patches:
-    """Noisy and clean patches, read from disk as they are asked for.
+    """Noisy and clean patches, each read from disk when it is used."""
 
-    Parameters
-    ----------
-    folder : Path
-        Holds the patches of a dataset as raw uint8 files, and `patches.csv`.
-    table : DataFrame
-        One row per patch of this selection: dataset, image, scene, camera, iso, patch.
-    rows : ndarray of int
-        The position of each of them in the files.
-    size : int
-        Side of a patch in pixels.
-    """
-
-    folder: Path
-    table: pd.DataFrame
-    rows: np.ndarray
-    size: int
+    folder: Path  # holds all patches of a dataset as raw uint8 files, and their table
+    table: pd.DataFrame  # a row per patch selected: dataset, image, scene, camera, iso, patch
+    rows: np.ndarray  # of int: the position of each of them in the files
+    size: int  # side of a patch in pixels
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,7 +1,5 @@
 """Open every pair of a dataset and list what is wrong with it."""
 
-from collections.abc import Iterator
-
 import pandas as pd
 from tqdm import tqdm
 
@@ -55,15 +53,16 @@ def _judge_pair(pair: Pair) -> list[tuple[str, str]]:
     try:
         noisy, clean = pair.load()
     except CaseStudyError as error:
-        unreadable = list(_unreadable(pair))
-        return unreadable or [("shape", str(error))]
+        return _unreadable(pair) or [("shape", str(error))]
     return judge(noisy, clean)
 
 
-def _unreadable(pair: Pair) -> Iterator[tuple[str, str]]:
-    if isinstance(pair, FilePair):
-        for path in (pair.noisy_path, pair.clean_path):
-            try:
-                read_image(path)
-            except CaseStudyError as error:
-                yield "unreadable", str(error)
+def _unreadable(pair: Pair) -> list[tuple[str, str]]:
+    found = []
+    paths = (pair.noisy_path, pair.clean_path) if isinstance(pair, FilePair) else ()
+    for path in dict.fromkeys(paths):  # both may be one file
+        try:
+            read_image(path)
+        except CaseStudyError as error:
+            found.append(("unreadable", str(error)))
+    return found

@@ -40,11 +40,8 @@ def fetch(dataset: str) -> Path | None:
             f"{dataset!r} cannot be fetched. `casestudy data fetch` knows: {names} (and "
             f"{built_in}, which needs no download); `casestudy data list` shows the others."
         )
-    function = known.fetch
-    if isinstance(function, str):
-        module, _, function_name = function.partition(":")
-        function = getattr(import_module(module), function_name)
-    return function()
+    module, function = known.fetch.split(":")
+    return getattr(import_module(module), function)()
 
 
 def add(dataset: str, archives: Sequence[Path]) -> Path:

@@ -35,15 +35,9 @@ CHUNK = 1 << 20  # bytes that are read at once
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A file that is published under a name.
+    """A published file: its size in bytes, and its checksums in hexadecimal digits.
 
-    Parameters
-    ----------
-    name : str
-    size : int
-        Bytes.
-    md5, sha1 : str
-        Hexadecimal. Neither is safe against forgery alone, so both must be right.
+    Neither checksum is safe against forgery alone, so both must be right.
     """
 
     name: str
@@ -52,13 +46,7 @@ class Archive:
     sha1: str
 
     def verify(self, path: Path) -> None:
-        """Read a whole file and compare it, with a progress bar.
-
-        Raises
-        ------
-        CaseStudyError
-            If it is not the published one.
-        """
+        """Read a whole file, with a progress bar; raise CaseStudyError if it is another."""
         hashes = hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False)
         size, title = path.stat().st_size, f"Verifying {path.name}"
         with path.open("rb") as file, tqdm.wrapattr(file, "read", size, desc=title) as watched:

@@ -17,6 +17,10 @@ from casestudy.data.settings import check_parameters
 from casestudy.training.manifest import seen
 
 
+def fetch_toy():
+    return "the toy box"
+
+
 @pytest.fixture
 def toy(monkeypatch, pair_folder):
     """Ten pairs, one of them without its clean half, in place of a download."""
@@ -33,7 +37,7 @@ def toy(monkeypatch, pair_folder):
         ),
         incomplete=lambda found: "" if len(found) == 10 else f"{len(found)} of 10 ramps.",
         families=("ramps",),
-        fetch=lambda: pair_folder,
+        fetch=f"{__name__}:fetch_toy",
         add=lambda archive, folder: archive.rename(folder / archive.name),
     )
     monkeypatch.setitem(DATASETS, "toy", record)
@@ -69,7 +73,7 @@ def test_it_is_evaluated_on(toy, tmp_path):
 
 def test_it_is_fetched_and_added(toy, tmp_path, monkeypatch):
     monkeypatch.setenv("CASESTUDY_DATA", str(tmp_path / "data"))
-    assert f"toy is in {toy}" in run("data", "fetch", "toy").output
+    assert "toy is in the toy box" in run("data", "fetch", "toy").output
     (tmp_path / "toy.zip").touch()
     add("toy", [tmp_path / "toy.zip"])
     assert (tmp_path / "data" / "toy" / "toy.zip").exists()
