@@ -17,8 +17,8 @@ SIDD_AND_RENOIR = Dataset(
 )
 
 DATASETS: dict[str, Dataset] = {
-    record.name: record
-    for record in (
+    each.name: each
+    for each in (
         sample.SAMPLE,
         polyu.CROPS,
         polyu.FRAMES,

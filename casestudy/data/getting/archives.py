@@ -5,7 +5,6 @@ is written. Files are unpacked into a hidden folder first and moved to their pla
 whole.
 """
 
-import hashlib
 import lzma
 import os
 import shutil
@@ -27,7 +26,7 @@ MAX_EXPANSION = 50  # times the archive's size; photographs hardly shrink in an 
 SMALL = 100_000_000  # bytes; an archive of any size may unpack to this much
 RESERVE = 500_000_000  # bytes of disk that are left free
 
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 20  # bytes that are read at once
 
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -90,7 +89,7 @@ def unpack(archive: Path, members: Sequence[Member], folder: Path) -> None:
     Raises
     ------
     CaseStudyError
-        If a file with another content is in its place, or the disk has too little space.
+        If another file is in the place of one, or the disk has too little space.
     OSError
         If the folder cannot be written.
     """
@@ -98,8 +97,8 @@ def unpack(archive: Path, members: Sequence[Member], folder: Path) -> None:
     missing = [member for member in members if not _is_there(archive, member, folder)]
     staging = _staging(archive, folder)
     left = [m for m in missing if not (staging / "files" / m.path).exists()]
-    require_space(folder, sum(member.size for member in left))
     total, title = sum(member.size for member in left), f"Unpacking {archive.name}"
+    require_space(folder, total)
     with tqdm(total=total, desc=title, unit="B", unit_scale=True) as bar:
         for member in left:
             _unpack_one(member, staging)
@@ -109,7 +108,7 @@ def unpack(archive: Path, members: Sequence[Member], folder: Path) -> None:
 
 
 def require_space(folder: Path, size: int) -> None:
-    """Raise a CaseStudyError if a folder's disk has less than `size` bytes, and some, left."""
+    """Raise CaseStudyError if a folder's disk has less than `size` bytes and a reserve left."""
     free = shutil.disk_usage(folder).free
     if size and free < size + RESERVE:
         raise CaseStudyError(
@@ -200,10 +199,8 @@ def _equal(member: Member, place: Path) -> bool:
 
 def _staging(archive: Path, folder: Path) -> Path:
     """Return where this archive is unpacked first; the remains of an older one are deleted."""
-    state = archive.stat()
-    version = hashlib.sha256(f"{state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:8]
-    prefix = f".unpacking-{archive.name}-"
-    staging = folder / f"{prefix}{version}"
+    state, prefix = archive.stat(), f".unpacking-{archive.name}-"
+    staging = folder / f"{prefix}{state.st_size}-{state.st_mtime_ns}"
     for older in folder.glob(".unpacking-*"):
         if older.name.startswith(prefix) and older != staging:
             shutil.rmtree(older)

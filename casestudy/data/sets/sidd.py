@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from casestudy import CaseStudyError
 from casestudy.data.dataset import Dataset
-from casestudy.data.getting.archives import open_archive, unpack
+from casestudy.data.getting.archives import CHUNK, open_archive, unpack
 from casestudy.data.pairs import FilePair
 from casestudy.data.sets.folder import match
 from casestudy.data.sets.search import find_folders
@@ -30,7 +30,6 @@ from casestudy.files.folders import data_root
 
 HOME = "abdokamel.github.io/sidd"
 TERMS = "MIT licence, according to third parties; see its page"
-CHUNK = 1 << 20  # bytes that are read at once
 
 
 @dataclass(frozen=True, kw_only=True)
