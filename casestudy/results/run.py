@@ -90,16 +90,16 @@ class Method:
 
 
 def score_methods(experiment: Experiment, methods: Sequence[Method]) -> list[pd.DataFrame]:
-    """Score the noisy patches and some methods on an experiment's test patches, and save them.
+    """Score methods on an experiment's test patches, and save their results.
 
     Returns
     -------
     list of DataFrame
-        See `casestudy.results.metrics.score`: first of the noisy patches themselves, then of each
-        method.
+        See `casestudy.results.metrics.score`: first that of the noisy patches themselves, which
+        is not saved, then one of each method.
     """
-    tables = []
-    for method in (Method("noisy", lambda batch: batch), *methods):
+    tables = [score("noisy", lambda batch: batch, experiment.test)]
+    for method in methods:
         tables.append(score(method.title, method.denoiser, experiment.test))
         parameters = method.model.count_params() if method.model else 0
         save_result(experiment, tables[-1], method.denoiser, parameters, method.file)
