@@ -151,7 +151,8 @@ class PatchBatches(keras.utils.PyDataset):
     ) -> tuple[np.ndarray, np.ndarray, Camera | None, float]:
         if rng.random() >= self.recompressed_share:
             noisy, clean = self._crop(self.patches, patch, self.crop_size, rng)
-            return noisy, self._matched(clean, patch), *self._camera(patch)
+            name, iso = self.patches.table.loc[patch, ["camera", "iso"]]
+            return noisy, self._matched(clean, patch), sample.CAMERAS_BY_NAME.get(name), iso
         # A photograph may have been cropped anywhere, so JPEG's blocks may begin anywhere.
         side = min(self.crop_size + JPEG_BLOCK, self.patches.size)
         noisy, clean = self._crop(self.patches, patch, side, rng)
@@ -188,11 +189,6 @@ class PatchBatches(keras.utils.PyDataset):
     ) -> tuple[np.ndarray, np.ndarray]:
         top, left = rng.integers(source.size - side + 1, size=2)
         return source.crop(patch, top, left, side)
-
-    def _camera(self, patch: int) -> tuple[Camera | None, float]:
-        """Return the simulated camera and ISO that a patch was captured with, or None."""
-        name, iso = self.patches.table.loc[patch, ["camera", "iso"]]
-        return sample.CAMERAS_BY_NAME.get(name), iso
 
 
 def oriented(image: np.ndarray, orientation: int) -> np.ndarray:

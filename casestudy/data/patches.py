@@ -124,19 +124,16 @@ class Patches:
 
     def noisy(self, chosen: np.ndarray) -> np.ndarray:
         """Return noisy patches by position: (len(chosen), size, size, 3), float32 in [0, 1]."""
-        return self._read(NOISY, chosen)
+        return self._stored(NOISY)[self.rows[chosen]] / np.float32(255)
 
     def clean(self, chosen: np.ndarray) -> np.ndarray:
         """Return clean patches by position: (len(chosen), size, size, 3), float32 in [0, 1]."""
-        return self._read(CLEAN, chosen)
+        return self._stored(CLEAN)[self.rows[chosen]] / np.float32(255)
 
     def crop(self, position: int, top: int, left: int, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a square of a noisy patch and of its clean one: (size, size, 3), uint8."""
         part = self.rows[position], slice(top, top + size), slice(left, left + size)
         return self._stored(NOISY)[part], self._stored(CLEAN)[part]
-
-    def _read(self, name: str, chosen: np.ndarray) -> np.ndarray:
-        return self._stored(name)[self.rows[chosen]] / np.float32(255)
 
     def _stored(self, name: str) -> np.ndarray:
         stored = np.memmap(self.folder / name, np.uint8, mode="r")
