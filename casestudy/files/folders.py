@@ -63,8 +63,8 @@ def run_name(dataset: str, run: str | None = None) -> str:
         If it cannot name a folder in `reports/`.
     """
     if run is None:
-        kind, _, path = dataset.partition(":")
-        run = re.sub(r"[^\w.-]+", "-", f"{kind}-{Path(path).name}" if path else kind)[:80]
+        folder = own_folder(dataset)
+        run = re.sub(r"[^\w.-]+", "-", f"folder-{folder.name}" if folder else dataset)[:80]
     if not re.fullmatch(r"\w[\w.-]{0,79}", run):
         raise CaseStudyError(
             f"{run!r} cannot name a run, which is a folder in reports/. Use at most 80 letters, "
@@ -73,11 +73,15 @@ def run_name(dataset: str, run: str | None = None) -> str:
     return run
 
 
+def own_folder(dataset: str) -> Path | None:
+    """Return PATH if a dataset's name is `folder:PATH`, for pairs of your own; else None."""
+    return Path(dataset.removeprefix("folder:")) if dataset.startswith("folder:") else None
+
+
 def absolute(dataset: str) -> str:
-    """Return a dataset's name; of folder:PATH, the path becomes absolute."""
-    if not dataset.startswith("folder:"):
-        return dataset
-    return f"folder:{Path(dataset.removeprefix('folder:')).expanduser().resolve()}"
+    """Return a dataset's name with a folder's path made absolute, for any working directory."""
+    folder = own_folder(dataset)
+    return f"folder:{folder.expanduser().resolve()}" if folder else dataset
 
 
 def _folder_setting(variable: str, default: str) -> Path:
