@@ -96,17 +96,7 @@ def open_experiment(
     CaseStudyError
         For wrong parameters, before any work starts; for missing or unsound data.
     """
-    check_parameters(
-        {
-            "dataset": dataset,
-            "run_folder": run_folder,
-            "seed": seed,
-            "split_by": split_by,
-            "protocol": protocol,
-            "patch_size": patch_size,
-            "max_pairs": max_pairs,
-        }
-    )
+    check_parameters(locals())
     dataset = absolute(dataset)  # what is written down holds for any working directory
     split_by = split_by or SPLITS[protocol]
     pairs = _choose_pairs(dataset, split_by, max_pairs)

@@ -182,10 +182,8 @@ def plot_attention(weights: pd.DataFrame) -> Figure:
 
 def plot_gain_by_noise(scores: pd.DataFrame) -> Figure:
     """Draw each test patch's gain against the quality of its noisy input, by method."""
-    noisy = scores[scores["method"] == "noisy"].set_index(["image", "patch"])["psnr_db"]
-    others = scores[scores["method"] != "noisy"].join(
-        noisy.rename("noisy_db"), on=["image", "patch"]
-    )
+    others = scores[scores["method"] != "noisy"]
+    others = others.assign(noisy_db=others["psnr_db"] - others["gain_db"])
     ranked = others.groupby("method")["gain_db"].mean().sort_values(ascending=False).index
     fig, ax = plt.subplots(figsize=(10, 4))
     sns.scatterplot(
@@ -210,16 +208,11 @@ def plot_summary(summary: pd.DataFrame) -> Figure:
     """Draw mean gain and SSIM of each method with their bootstrap intervals."""
     fig, axes = plt.subplots(1, 2, figsize=(10, 0.5 * len(summary) + 1.2), sharey=True)
     ordered = summary.iloc[::-1]
-    labels = ("mean gain in PSNR (dB)", "mean SSIM")
-    for ax, column, label in zip(axes, ("gain_db", "ssim"), labels, strict=True):
-        stem = column.removesuffix("_db")
-        errors = [
-            ordered[column] - ordered[f"{stem}_low"],
-            ordered[f"{stem}_high"] - ordered[column],
-        ]
-        ax.errorbar(
-            ordered[column], ordered["method"], xerr=errors, fmt="o", color=CLEAN, capsize=4
-        )
+    columns = {"gain_db": "mean gain in PSNR (dB)", "ssim": "mean SSIM"}
+    for ax, (column, label) in zip(axes, columns.items(), strict=True):
+        mean, stem = ordered[column], column.removesuffix("_db")
+        errors = [mean - ordered[f"{stem}_low"], ordered[f"{stem}_high"] - mean]
+        ax.errorbar(mean, ordered["method"], xerr=errors, fmt="o", color=CLEAN, capsize=4)
         ax.set(xlabel=f"{label}, 95 % interval")
         ax.margins(y=0.15)
     return fig
