@@ -1,7 +1,6 @@
 """One call's work on a run folder: execute what changed, keep what is good, report the rest."""
 
 import os
-import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 import nbformat
 from filelock import FileLock, Timeout
 
-from casestudy.commands.report.execution import NotebookError, execute
+from casestudy.commands.report.execution import NotebookError, execute, with_parameters
 from casestudy.commands.report.index import Card, write_index
 from casestudy.commands.report.markers import (
     Marker,
@@ -29,7 +28,6 @@ from casestudy.files import provenance
 from casestudy.files.writing import written_whole
 from casestudy.results.comparison import runs_beside
 
-SCRATCH = ".running"
 MODELS = "models"  # where `casestudy train` may be at work meanwhile
 
 
@@ -103,25 +101,23 @@ class Batch:
     def _execute(self, notebook: Notebook) -> Marker:
         key, before, start = self._key(notebook), self._results(), time.monotonic()
         in_training = self._in_training()
-        scratch = self.folder / SCRATCH
-        scratch.mkdir()
-        executed, final = scratch / notebook.path.name, self.folder / notebook.path.name
+        content = with_parameters(notebook, self._parameters(notebook))
         try:
-            execute(notebook, self._parameters(notebook), executed, self.cell_timeout)
+            execute(notebook, content, self.cell_timeout)
             in_training |= self._in_training()
             after = self._results()
             written = {path for path, state in after.items() if before.get(path) != state}
             written = {path for path in written if not self._is_of(path, in_training)}
             written |= after.keys() & self._trained_earlier(notebook)
             self._refuse_overwriting(notebook, written)
-            executed.replace(final)
         except NotebookError as error:
-            self._keep_failed(notebook, executed, error)
+            self._keep_failed(notebook, content, error)
             raise
-        finally:
-            shutil.rmtree(scratch)
+        executed = self.folder / notebook.path.name
+        with written_whole(executed) as path:
+            nbformat.write(content, path)
         record = self._record(notebook) | {"seconds": time.monotonic() - start}
-        return Marker(key, hash_outputs(self.folder, [final, *written]), record)
+        return Marker(key, hash_outputs(self.folder, [executed, *written]), record)
 
     def _in_training(self) -> set[str]:
         """Return the networks that trainings have locked in the run folder."""
@@ -155,10 +151,9 @@ class Batch:
                     "Let each file be written by one notebook."
                 )
 
-    def _keep_failed(self, notebook: Notebook, executed: Path, error: NotebookError) -> None:
-        content = notebook.source  # all there is when no kernel started
-        with suppress(OSError):
-            content = nbformat.read(executed, as_version=4)
+    def _keep_failed(
+        self, notebook: Notebook, content: nbformat.NotebookNode, error: NotebookError
+    ) -> None:
         kept = self.folder / f"{notebook.stem}.failed.ipynb"
         with written_whole(kept) as path:
             nbformat.write(content, path)

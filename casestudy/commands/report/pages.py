@@ -167,9 +167,6 @@ def _config() -> Config:
         "image/jpeg",
         "text/plain",
     ]
-    # papermill's own note of a failure; the page has a better one
-    config.TagRemovePreprocessor.enabled = True
-    config.TagRemovePreprocessor.remove_cell_tags = {"papermill-error-cell-tag"}
     return config
 
 

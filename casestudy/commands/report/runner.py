@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from casestudy import CaseStudyError
-from casestudy.commands.report.batch import MODELS, SCRATCH, Batch
+from casestudy.commands.report.batch import MODELS, Batch
 from casestudy.commands.report.index import earlier_cards, write_index
 from casestudy.commands.report.notebooks import Notebook, choose, find_notebooks, with_needs
 from casestudy.data.catalogue import load_pairs
@@ -112,17 +112,10 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed call left: its scratch folder, and those of `written_whole`.
-
-    A training, which may be running meanwhile, removes its own.
-    """
-    unfinished = [
-        path
-        for path in folder.rglob(".*-????????")
-        if path.is_dir() and path.parent != folder / MODELS
-    ]
-    for path in [folder / SCRATCH, *unfinished]:
-        shutil.rmtree(path, ignore_errors=True)
+    """Remove what a killed call left unfinished; a training, which may run now, removes its own."""
+    for path in list(folder.rglob(".*-????????")):
+        if path.is_dir() and path.parent != folder / MODELS:
+            shutil.rmtree(path)
 
 
 def _checked(dataset: str, parameters: Mapping[str, object]) -> dict[str, object]:
