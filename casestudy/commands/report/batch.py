@@ -29,6 +29,7 @@ from casestudy.files.writing import written_whole
 from casestudy.results.comparison import runs_beside
 
 MODELS = "models"  # where `casestudy train` may be at work meanwhile
+_OWN_SUFFIXES = (".ipynb", ".html", ".failed.ipynb", ".failed.html")
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Batch:
     notebooks : dict
         All notebooks by stem.
     plan : list of str
-        Those to bring up to date, in order.
+        Stems of those to bring up to date, in order.
     cell_timeout : float or None
         Longest time for one cell, in seconds.
     """
@@ -69,12 +70,11 @@ class Batch:
         self.machine = provenance.machine()
 
     def run(self, forced: list[str]) -> None:
-        """Bring the planned notebooks up to date, and every page to the others' latest state."""
+        """Bring the planned notebooks up to date, then the links between all pages."""
         for position, stem in enumerate(self.plan, 1):
             print(f"[{position}/{len(self.plan)}] {stem}", flush=True)
-            print(
-                f"      {self._bring_up_to_date(self.notebooks[stem], stem in forced)}", flush=True
-            )
+            outcome = self._bring_up_to_date(self.notebooks[stem], stem in forced)
+            print(f"      {outcome}", flush=True)
         for stem, marker in self._markers().items():
             if not altered(self.folder, marker.outputs):
                 self._bring_page_up_to_date(self.notebooks[stem], marker)
@@ -106,18 +106,18 @@ class Batch:
             execute(notebook, content, self.cell_timeout)
             in_training |= self._in_training()
             after = self._results()
-            written = {path for path, state in after.items() if before.get(path) != state}
-            written = {path for path in written if not self._is_of(path, in_training)}
+            written = {name for name, state in after.items() if before.get(name) != state}
+            written = {name for name in written if _network(name) not in in_training}
             written |= after.keys() & self._trained_earlier(notebook)
             self._refuse_overwriting(notebook, written)
         except NotebookError as error:
             self._keep_failed(notebook, content, error)
             raise
-        executed = self.folder / notebook.path.name
-        with written_whole(executed) as path:
+        with written_whole(self.folder / notebook.path.name) as path:
             nbformat.write(content, path)
         record = self._record(notebook) | {"seconds": time.monotonic() - start}
-        return Marker(key, hash_outputs(self.folder, [executed, *written]), record)
+        outputs = hash_outputs(self.folder, {notebook.path.name, *written})
+        return Marker(key, outputs, record)
 
     def _in_training(self) -> set[str]:
         """Return the networks that trainings have locked in the run folder."""
@@ -130,21 +130,15 @@ class Batch:
                 networks.add(lock.stem.removeprefix("."))
         return networks
 
-    def _is_of(self, path: Path, networks: set[str]) -> bool:
-        parts = path.relative_to(self.folder).parts  # events of TensorBoard lie deeper
-        return len(parts) > 1 and parts[0] == MODELS and parts[1].split(".")[0] in networks
-
-    def _trained_earlier(self, notebook: Notebook) -> set[Path]:
+    def _trained_earlier(self, notebook: Notebook) -> set[str]:
         """Return what a notebook trained in an earlier execution; it loads that in the next."""
         marker = read_marker(self.folder, notebook.stem)
-        outputs = marker.outputs if marker else {}
-        return {self.folder / name for name in outputs if name.startswith(f"{MODELS}/")}
+        return {name for name in marker.outputs if _network(name)} if marker else set()
 
-    def _refuse_overwriting(self, notebook: Notebook, written: set[Path]) -> None:
+    def _refuse_overwriting(self, notebook: Notebook, written: set[str]) -> None:
         """Refuse two writers of one file: each would outdate the other at every run."""
-        names = {path.relative_to(self.folder).as_posix() for path in written}
         for stem, marker in self._markers().items():
-            shared = sorted(names & marker.outputs.keys())
+            shared = sorted(written & marker.outputs.keys())
             if shared and stem != notebook.stem:
                 raise NotebookError(
                     f"{notebook.stem} overwrote {shared[0]}, which {stem} wrote. "
@@ -167,12 +161,16 @@ class Batch:
         if marker.page_key == key and not altered(self.folder, marker.page_outputs):
             return
         executed = self.folder / notebook.path.name
-        made = write_page(nbformat.read(executed, 4), page, executed.with_suffix(".html"))
-        marker.page_key, marker.page_outputs = key, hash_outputs(self.folder, made)
+        names = write_page(nbformat.read(executed, 4), page, executed.with_suffix(".html"))
+        marker.page_key, marker.page_outputs = key, hash_outputs(self.folder, names)
         write_marker(self.folder, notebook.stem, marker)
 
     def _page(self, notebook: Notebook, record: dict[str, object]) -> Page:
-        there = [stem for stem in self.notebooks if self._has_page(stem) or stem == notebook.stem]
+        there = [
+            stem
+            for stem in self.notebooks
+            if stem == notebook.stem or (self.folder / f"{stem}.html").is_file()
+        ]
         position = there.index(notebook.stem)
         return Page(
             folder=self.folder,
@@ -182,9 +180,6 @@ class Batch:
             previous=[(stem, self.notebooks[stem].title) for stem in there[:position][-1:]],
             following=[(stem, self.notebooks[stem].title) for stem in there[position + 1 :][:1]],
         )
-
-    def _has_page(self, stem: str) -> bool:
-        return (self.folder / f"{stem}.html").is_file()
 
     def _parameters(self, notebook: Notebook) -> dict[str, object]:
         given = self.values | {"dataset": self.dataset, "run_folder": str(self.folder)}
@@ -233,20 +228,19 @@ class Batch:
             "machine": self.machine,
         }
 
-    def _results(self) -> dict[Path, tuple[int, ...]]:
-        """Return the files that notebooks wrote into the run folder, with size and times."""
-        own = {"index.html"}
-        for stem in self.notebooks:
-            own |= {f"{stem}{suffix}" for suffix in _OWN_SUFFIXES} | {f"figures/{stem}.webp"}
+    def _results(self) -> dict[str, tuple[int, ...]]:
+        """Return size and times of what notebooks wrote, by its path in the run folder."""
+        own = {f"{stem}{suffix}" for stem in self.notebooks for suffix in _OWN_SUFFIXES}
+        own |= {"index.html", *(f"figures/{stem}.webp" for stem in self.notebooks)}
         results = {}
-        for folder, subfolders, names in os.walk(self.folder):
+        for folder, subfolders, files in os.walk(self.folder):
             subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-            for path in (Path(folder, name) for name in names if not name.startswith(".")):
-                if path.relative_to(self.folder).as_posix() in own:
-                    continue
-                with suppress(FileNotFoundError):  # renamed by a training meanwhile
-                    stat = path.stat()
-                    results[path] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            for path in (Path(folder, file) for file in files if not file.startswith(".")):
+                name = path.relative_to(self.folder).as_posix()
+                if name not in own:
+                    with suppress(FileNotFoundError):  # renamed by a training meanwhile
+                        stat = path.stat()
+                        results[name] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         return results
 
     def _markers(self) -> dict[str, Marker]:
@@ -254,7 +248,7 @@ class Batch:
         return {stem: marker for stem, marker in markers.items() if marker}
 
     def summary(self) -> str:
-        """Say what failed, what was kept and how to resume."""
+        """Return what failed, what was kept and how to resume, in words."""
         lines = []
         for stem, failure in self.failures.items():
             kept = self.folder / f"{stem}.failed.html"
@@ -289,4 +283,7 @@ class Batch:
         return ("outdated", "; ".join(reasons)) if reasons else ("up to date", "")
 
 
-_OWN_SUFFIXES = (".ipynb", ".html", ".failed.ipynb", ".failed.html")
+def _network(name: str) -> str | None:
+    """Return the network that a file belongs to; None for what is not in the models folder."""
+    parts = name.split("/")  # events of TensorBoard lie deeper
+    return parts[1].split(".")[0] if parts[0] == MODELS else None

@@ -5,7 +5,7 @@ else lies in the run folder.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -111,6 +111,6 @@ def altered(folder: Path, outputs: Mapping[str, str]) -> list[str]:
     ]
 
 
-def hash_outputs(folder: Path, paths: list[Path]) -> dict[str, str]:
+def hash_outputs(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the hash of each file by its path in the run folder."""
-    return {path.relative_to(folder).as_posix(): hash_file(path) for path in sorted(paths)}
+    return {name: hash_file(folder / name) for name in sorted(names)}

@@ -60,7 +60,7 @@ class Page:
 
 def write_page(
     notebook: NotebookNode, page: Page, path: Path, failure: NotebookError | None = None
-) -> list[Path]:
+) -> list[str]:
     """Write the HTML page of an executed notebook, and its thumbnail if it has succeeded.
 
     Parameters
@@ -74,8 +74,8 @@ def write_page(
 
     Returns
     -------
-    list of Path
-        The files written.
+    list of str
+        The files written, by their paths in the run folder.
     """
     # A copy without this machine's folders in sources and outputs.
     text = without_paths(json.dumps(notebook, ensure_ascii=False), page.folder)
@@ -83,10 +83,9 @@ def write_page(
     _drop_chatter(notebook)
     shrink_figures(notebook)
     describe_figures(notebook)
-    made = [path]
-    thumbnail = page.folder / "figures" / f"{path.stem}.webp"
-    if failure is None and write_thumbnail(notebook, thumbnail):
-        made.append(thumbnail)
+    written, thumbnail = [path.name], f"figures/{path.stem}.webp"
+    if failure is None and write_thumbnail(notebook, page.folder / thumbnail):
+        written.append(thumbnail)
     write_html(
         path,
         "page.html.j2",
@@ -97,7 +96,7 @@ def write_page(
         previous=page.previous,
         following=page.following,
     )
-    return made
+    return written
 
 
 def write_html(path: Path, template: str, **values: object) -> None:

@@ -4,7 +4,6 @@ import ast
 import shutil
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,19 +40,18 @@ def report(
     dataset : str
         A name that `load_pairs` knows.
     run : str, optional
-        Name of the folder below `reports`; made of the dataset's name when not given.
+        Name of the folder in `reports`; by default, made of the dataset's name.
     only : sequence of str
-        Notebooks by number ("03") or name; those that they need run too where they are not up
-        to date. All notebooks when empty.
+        Notebooks by number ("03") or name; all if empty. Those that they need are brought up to
+        date, too.
     parameters : mapping, optional
-        Values for the notebooks' parameters cells, by name. Each notebook gets those that it
-        declares.
+        Values for the notebooks' parameters, by name. Each notebook gets those it declares.
     force : bool
-        Run the chosen notebooks although they are up to date.
+        Run the chosen notebooks even if they are up to date.
     notebooks, reports : Path, optional
         Folders other than the project's.
     cell_timeout : float, optional
-        Longest time for one cell, in seconds; no limit when not given.
+        Longest time for one cell, in seconds; by default, no limit.
 
     Returns
     -------
@@ -63,8 +61,8 @@ def report(
     Raises
     ------
     CaseStudyError
-        If an argument or the dataset is wrong (then no kernel has started), if another call is
-        writing into the run folder or it cannot be written, or if a notebook failed.
+        If an argument or the dataset is wrong (then no kernel has started), if another call is at
+        work in the run folder, if the folder cannot be written, or if a notebook failed.
     """
     dataset = absolute(dataset)
     folder = (reports or reports_root()).resolve() / run_name(dataset, run)
@@ -72,13 +70,11 @@ def report(
         _refuse_results_of_another(folder, dataset)
         _remove_leftovers(folder)
         try:
-            values = _checked(dataset, parameters or {})
             found = find_notebooks((notebooks or project_root() / "notebooks").resolve())
             chosen = choose(found, only)
             plan = with_needs(found, chosen)
             planned = [found[stem] for stem in plan]
-            _refuse_undeclared(values, planned)
-            _refuse_combinations(values, planned)
+            values = _checked(dataset, parameters or {}, planned)
             for other in set(runs_beside(folder, values.get("beside", "")).values()) - {folder}:
                 load_scores(other)
             if any("patch_size" in notebook.parameters for notebook in planned):
@@ -101,9 +97,6 @@ def report(
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
     """Let SIGTERM unwind the stack as Ctrl-C does, so that the kernel is stopped on the way."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         yield
@@ -112,18 +105,10 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what a killed call left unfinished; a training, which may run now, removes its own."""
+    """Remove what a killed call left unfinished, but for trainings, which may be running."""
     for path in list(folder.rglob(".*-????????")):
         if path.is_dir() and path.parent != folder / MODELS:
             shutil.rmtree(path)
-
-
-def _checked(dataset: str, parameters: Mapping[str, object]) -> dict[str, object]:
-    for name, option in {"dataset": "--dataset", "run_folder": "--run"}.items():
-        if name in parameters:
-            raise CaseStudyError(f"{name} is set by {option}, not by -p.")
-    check_parameters({"dataset": dataset})
-    return check_parameters(parameters, Parameters)
 
 
 def _refuse_results_of_another(folder: Path, dataset: str) -> None:
@@ -135,28 +120,30 @@ def _refuse_results_of_another(folder: Path, dataset: str) -> None:
         )
 
 
-def _refuse_combinations(values: Mapping[str, object], plan: list[Notebook]) -> None:
-    """Check the given values together with those that a notebook declares itself."""
-    for notebook in plan:
+def _checked(
+    dataset: str, parameters: Mapping[str, object], planned: list[Notebook]
+) -> dict[str, object]:
+    """Return the parameters in their types, checked alone and with what notebooks declare."""
+    for name, option in {"dataset": "--dataset", "run_folder": "--run"}.items():
+        if name in parameters:
+            raise CaseStudyError(f"{name} is set by {option}, not by -p.")
+    check_parameters({"dataset": dataset})
+    values = check_parameters(parameters, Parameters)
+    known = {name for notebook in planned for name in notebook.parameters}
+    if unknown := sorted(values.keys() - known):
+        raise CaseStudyError(
+            f"{', '.join(unknown)} is not a parameter of "
+            f"{', '.join(notebook.stem for notebook in planned)}. "
+            f"Known there: {', '.join(sorted(known - {'dataset', 'run_folder'}))}."
+        )
+    for notebook in planned:
         declared = {
-            name: ast.literal_eval(default)
+            name: values.get(name, ast.literal_eval(default))
             for name, default in notebook.parameters.items()
             if name in Parameters.model_fields
         }
         try:
-            check_parameters(
-                declared | {n: v for n, v in values.items() if n in declared}, Parameters
-            )
+            check_parameters(declared, Parameters)
         except CaseStudyError as error:
             raise CaseStudyError(f"{notebook.stem}: {error}") from None
-
-
-def _refuse_undeclared(values: Mapping[str, object], plan: list[Notebook]) -> None:
-    declared = {name for notebook in plan for name in notebook.parameters}
-    unknown = sorted(set(values) - declared)
-    if unknown:
-        known = ", ".join(sorted(declared - {"dataset", "run_folder"}))
-        stems = ", ".join(notebook.stem for notebook in plan)
-        raise CaseStudyError(
-            f"{', '.join(unknown)} is not a parameter of {stems}. Known there: {known}."
-        )
+    return values
