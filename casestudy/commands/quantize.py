@@ -30,17 +30,17 @@ def write_file(
     model : keras.Model
         Trained.
     kind, floats
-        See `convert`; calibrated on the training scenes of `sample`.
+        See `convert`, which calibrates on the training scenes of `sample`.
     file : Path
     command : str
-        For the card: how to make the file again.
+        The command that makes the file, for the card.
 
     Raises
     ------
     CaseStudyError
         As `convert`.
     """
-    sample = open_experiment("sample", str(file.parent))  # runs need a clone, this does not
+    sample = open_experiment("sample", str(file.parent))  # by default it needs a clone
     calibration = calibration_images(sample.train) if kind == "int8" else []
     content = convert(model, kind, calibration, floats)
     with written_whole(file) as temporary:

@@ -13,8 +13,8 @@ ASYMMETRIC_WEIGHT, SMOOTHNESS_WEIGHT = 0.5, 0.05
 def asymmetric_loss(level_map, estimate):
     """Return the squared error of a noise level map; a low estimate costs more than a high one.
 
-    A denoiser that expects too little noise leaves some behind, which is worse than a little
-    blur. Pixels whose true level is unknown (below 0) cost nothing.
+    A denoiser that expects too little noise leaves some of it, which is worse than a little blur.
+    Pixels whose true level is unknown (below 0) cost nothing.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def total_variation(estimate):
 
 
 def level_map_loss(level_map, estimate):
-    """Return what CBDNet adds to the error of the image: 0.5 asymmetric + 0.05 variation.
+    """Return the loss that CBDNet adds to the image's error: 0.5 asymmetric + 0.05 variation.
 
     Parameters
     ----------
