@@ -34,33 +34,17 @@ _OWN_SUFFIXES = (".ipynb", ".html", ".failed.ipynb", ".failed.html")
 
 @dataclass
 class Batch:
-    """The notebooks of one call, all checks done.
+    """The notebooks of one call, after all checks."""
 
-    Parameters
-    ----------
-    folder : Path
-        The run folder.
-    dataset, data_hash : str
-        The dataset's name, and a text that changes with its content.
-    values : dict
-        Checked parameters that the user gave.
-    notebooks : dict
-        All notebooks by stem.
-    plan : list of str
-        Stems of those to bring up to date, in order.
-    cell_timeout : float or None
-        Longest time for one cell, in seconds.
-    """
-
-    folder: Path
+    folder: Path  # of the run
     dataset: str
-    data_hash: str
-    values: dict[str, object]
-    notebooks: dict[str, Notebook]
-    plan: list[str]
-    cell_timeout: float | None
-    failures: dict[str, str] = field(default_factory=dict)
-    stopped: dict[str, list[str]] = field(default_factory=dict)
+    data_hash: str  # changes with the dataset's content
+    values: dict[str, object]  # the parameters that the user gave, checked
+    notebooks: dict[str, Notebook]  # all of them, by stem
+    plan: list[str]  # stems of those to bring up to date, in order
+    cell_timeout: float | None  # seconds
+    failures: dict[str, str] = field(default_factory=dict)  # messages, by stem
+    stopped: dict[str, list[str]] = field(default_factory=dict)  # failed needs, by stem
 
     def __post_init__(self):
         self.code_hash = hash_study()
@@ -166,19 +150,19 @@ class Batch:
         write_marker(self.folder, notebook.stem, marker)
 
     def _page(self, notebook: Notebook, record: dict[str, object]) -> Page:
-        there = [
-            stem
-            for stem in self.notebooks
+        titles = [
+            (stem, other.title)
+            for stem, other in self.notebooks.items()
             if stem == notebook.stem or (self.folder / f"{stem}.html").is_file()
         ]
-        position = there.index(notebook.stem)
+        position = titles.index((notebook.stem, notebook.title))
         return Page(
             folder=self.folder,
             images=notebook.path.parent,
             dataset=self.dataset,
             record=record,
-            previous=[(stem, self.notebooks[stem].title) for stem in there[:position][-1:]],
-            following=[(stem, self.notebooks[stem].title) for stem in there[position + 1 :][:1]],
+            previous=titles[:position][-1:],
+            following=titles[position + 1 :][:1],
         )
 
     def _parameters(self, notebook: Notebook) -> dict[str, object]:
@@ -187,7 +171,7 @@ class Batch:
 
     def _key(self, notebook: Notebook) -> dict[str, object]:
         parameters = self._parameters(notebook)
-        parameters.pop("run_folder", None)  # where results lie does not change them
+        parameters.pop("run_folder", None)  # it does not change the results
         needed = {need: read_marker(self.folder, need) for need in notebook.needs}
         return {
             "notebook": hash_notebook(notebook),
@@ -285,5 +269,5 @@ class Batch:
 
 def _network(name: str) -> str | None:
     """Return the network that a file belongs to; None for what is not in the models folder."""
-    parts = name.split("/")  # events of TensorBoard lie deeper
+    parts = name.split("/")  # events of TensorBoard are in sub-folders
     return parts[1].split(".")[0] if parts[0] == MODELS else None

@@ -24,15 +24,7 @@ _START_ATTEMPTS = 2
 
 
 class NotebookError(Exception):
-    """A notebook did not run to its end.
-
-    Parameters
-    ----------
-    message : str
-        Notebook, cell and what happened, on one line.
-    cell_id : str or None
-        The cell at fault.
-    """
+    """A notebook did not run to its end; the message names cell and reason on one line."""
 
     def __init__(self, message: str, cell_id: str | None = None):
         super().__init__(message)
@@ -53,14 +45,14 @@ def execute(notebook: Notebook, content: NotebookNode, cell_timeout: float | Non
     ----------
     notebook : Notebook
     content : nbformat.NotebookNode
-        From `with_parameters`; receives the outputs, as far as the notebook gets.
+        From `with_parameters`; receives the outputs, up to a failure.
     cell_timeout : float, optional
         Longest time for one cell, in seconds.
 
     Raises
     ------
     NotebookError
-        If a cell fails, the kernel dies or does not start, or a cell takes too long.
+        If a cell fails or takes too long, or if the kernel dies or does not start.
     """
     client = NotebookClient(
         content,

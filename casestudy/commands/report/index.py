@@ -24,23 +24,12 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Card:
-    """A notebook on the index page.
-
-    Parameters
-    ----------
-    stem : str
-    status : str
-        "up to date", "outdated", "failed", "stopped", "not run" or "earlier result".
-    detail : str
-        Why it has this status; may be empty.
-    record : dict
-        Title and sentence; date, seconds, parameters, ... where it has succeeded.
-    """
+    """A notebook on the index page."""
 
     stem: str
-    status: str
-    detail: str
-    record: dict[str, object]
+    status: str  # "up to date", "outdated", "failed", "stopped", "not run" or "earlier result"
+    detail: str  # why it has this status; may be empty
+    record: dict[str, object]  # title and sentence; after a success, all that the marker holds
 
 
 def earlier_cards(folder: Path) -> list[Card]:
@@ -51,22 +40,9 @@ def earlier_cards(folder: Path) -> list[Card]:
 
 
 def write_index(folder: Path, dataset: str, cards: list[Card], banner: str = "") -> Path:
-    """Write `index.html` of a run folder.
+    """Write `index.html` of a run folder, and return its path.
 
-    Parameters
-    ----------
-    folder : Path
-        The run folder; its `results.csv` becomes the results table.
-    dataset : str
-    cards : list of Card
-        One per notebook, in order.
-    banner : str, optional
-        Why the last call did nothing.
-
-    Returns
-    -------
-    Path
-        The page.
+    It shows `results.csv`, the cards, and, in a banner, why the last call was refused.
     """
     index = folder / "index.html"
     write_html(
