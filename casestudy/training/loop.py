@@ -10,8 +10,6 @@ import hashlib
 import json
 import math
 import os
-import re
-import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -27,7 +25,7 @@ from casestudy import CaseStudyError
 from casestudy.data.batches import PatchBatches
 from casestudy.data.patches import Patches
 from casestudy.files import provenance
-from casestudy.files.writing import written_whole
+from casestudy.files.writing import remove_unfinished, written_whole
 from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.devices import device_names, on_gpu
 from casestudy.models.weights import load_weights, save_weights
@@ -46,31 +44,15 @@ STEPS_ON_GPU = 8
 
 @dataclass
 class Progress:
-    """How far a training has come; stored in its checkpoint.
+    """The progress of a training, which is part of its checkpoint."""
 
-    Parameters
-    ----------
-    epoch, step : int
-        Completed epochs, and completed batches of the next epoch.
-    loss_sum : float
-        Sum of these batches' mean losses.
-    seconds : float
-        Time spent on these batches.
-    best_psnr_db : float
-        Best validation PSNR so far.
-    history : list of dict
-        One row per completed epoch.
-    megapixels : float
-        What was trained on before `Training._reopen` last reset the optimizer.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    seconds: float = 0.0
-    best_psnr_db: float = -math.inf
-    history: list[dict[str, float]] = field(default_factory=list)
-    megapixels: float = 0.0
+    epoch: int = 0  # completed epochs
+    step: int = 0  # completed batches of the next epoch
+    loss_sum: float = 0.0  # over these batches, of their mean losses
+    seconds: float = 0.0  # spent on these batches
+    best_psnr_db: float = -math.inf  # in validation
+    history: list[dict[str, float]] = field(default_factory=list)  # one row per completed epoch
+    megapixels: float = 0.0  # trained on before `_reopen` last reset the optimizer
 
 
 class Training:
@@ -127,11 +109,8 @@ class Training:
 
     def _prepare(self, devices: int) -> None:
         """Set up batches, loss and optimizer; remove what a killed training left."""
-        # Folders of `written_whole`, but not those of a network whose name begins alike.
-        scratch = re.compile(rf"\.{re.escape(self.model.name)}(\.\w+)?-\w{{8}}")
-        for path in self.folder.iterdir():
-            if scratch.fullmatch(path.name) and path.is_dir():
-                shutil.rmtree(path)
+        for suffix in (".json", ".last.safetensors", ".history.csv"):
+            remove_unfinished(self._file(suffix))
         settings, validation = self.settings, self.data["validation"]
         loss = LOSSES[settings.loss]
         with_map = loss.map_weight > 0
@@ -316,14 +295,14 @@ class Training:
         save_weights(self.model, self._file(".last.safetensors"))
         load_weights(self.model, self._file(".safetensors"))
         history = pd.DataFrame(self.progress.history)
-        patches = int(self.optimizer.iterations) * self.batches.batch_size
+        steps = int(keras.ops.convert_to_numpy(self.optimizer.iterations))
+        pixels = steps * self.batches.batch_size * self.batches.crop_size**2
         manifest = {
             "identity": self.identity,
             "data": {part: _contents(patches) for part, patches in self.data.items()},
             "start": self.start,
             "parameters": self.model.count_params(),
-            "megapixels": self.progress.megapixels
-            + patches * self.batches.crop_size**2 / 1e6,  # each as often as it was shown
+            "megapixels": self.progress.megapixels + pixels / 1e6,  # as often as shown
             "best": history.loc[history["val_psnr_db"].idxmax()].to_dict(),
             "last": history.iloc[-1].to_dict(),
             "seconds": history["seconds"].sum(),

@@ -29,7 +29,7 @@ RUNTIMES = {  # without Keras, because the server would keep the memory that Ten
     "litert": "Floats",
 }
 CROP = 192  # px
-AMPLIFIED = 3  # what was removed, for display
+AMPLIFIED = 3  # times, for what was removed
 # The frame adapts its height to the content, whose size may thus not depend on that height.
 FRAME = """<style>
 :root { color-scheme: light dark }
@@ -66,12 +66,12 @@ def denoise_tab() -> None:
         st.info(sentence)
     choice = start(photo)
     job = st.session_state.get("job")
-    if job is not None and not job.over:
-        progress()
-    elif job is not None and job.state == "done":
-        result(job, choice)
-    elif job is None:
+    if job is None:
         preview(photo)
+    elif not job.over:
+        progress()
+    elif job.state == "done":
+        result(job, choice)
     elif job.state == "stopped":
         st.info("Stopped. Nothing was changed.")
     else:
@@ -87,9 +87,8 @@ def choose_sample() -> None:
 
 
 def choose_upload() -> None:
-    megapixels = f"{queue.max_pixels() / 1e6:g} megapixels"
     file = st.file_uploader(
-        f"PNG, JPEG, WebP or TIFF, up to {megapixels}",
+        f"PNG, JPEG, WebP or TIFF, up to {queue.max_pixels() / 1e6:g} megapixels",
         type=[suffix.removeprefix(".") for suffix in SUFFIXES],
         help="The photo is processed in memory and not kept.",
     )
@@ -156,7 +155,7 @@ def start(photo: Photo) -> str:
         runtimes(),
         format_func=RUNTIMES.get,
         disabled=network == "nlm",
-        help="8-bit integers cost a little quality and take a quarter of the time.",
+        help="8-bit integers take a quarter of the time and cost a little quality.",
     )
     if st.button("Denoise", type="primary", width="stretch"):
         job = queue.Job(photo, network, runtime)
@@ -318,8 +317,7 @@ def show_scores(table: pd.DataFrame) -> None:
             "s per megapixel (Keras)", format="%.1f"
         ),
     }
-    there = [name for name in columns if name in table]
-    st.dataframe(table, hide_index=True, column_order=there, column_config=columns)
+    st.dataframe(table, hide_index=True, column_order=columns, column_config=columns)
 
 
 @st.cache_data(show_spinner=False)

@@ -64,31 +64,21 @@ class Stopped(Exception):
 
 
 class Job:
-    """A photograph being denoised.
-
-    Attributes
-    ----------
-    photo, denoised : Photo
-        Before and after denoising; `denoised` is None until the work is done.
-    state : {"waiting", "preparing", "working", "done", "stopped", "failed"}
-        "preparing": the network is loaded, and its file is made the first time.
-    share : float
-        Share of the tiles that are done, in [0, 1].
-    seconds : float
-        Time that the work has taken so far, or took.
-    error : str
-        Why the work failed.
-    """
+    """A photograph being denoised."""
 
     def __init__(self, photo: Photo, network: str, runtime: str):
         self.photo, self.network, self.runtime = photo, network, runtime
         self.denoised: Photo | None = None
-        self.state, self.share, self.error = "waiting", 0.0, ""
+        # Then "preparing", which loads the network, "working", and "done", "stopped" or "failed".
+        self.state = "waiting"
+        self.share = 0.0  # of the tiles that are done
+        self.error = ""  # why the work failed
         self._began = self._ended = 0.0
         self._stop, self._looked = False, time.monotonic()
 
     @property
     def seconds(self) -> float:
+        """Time that the work took, or has taken so far."""
         return (self._ended or time.monotonic()) - self._began if self._began else 0.0
 
     @property
@@ -120,11 +110,10 @@ class Job:
 
     def run(self) -> None:
         """Do the work, in the thread of the caller."""
-        if self.unwanted:
-            self.state = "stopped"
-            return
-        self.state = "preparing"
         try:
+            if self.unwanted:
+                raise Stopped
+            self.state = "preparing"
             work = denoiser(self.network, self.runtime)
             self.state, self._began = "working", time.monotonic()
             pixels = work(self.photo.pixels, progress=self._tiles)
