@@ -52,7 +52,7 @@ TrainedIn = Annotated[
     typer.Option(help="Use weights trained in reports/RUN.  [default: the released weights]"),
 ]
 TrainedFilters = Annotated[
-    int, typer.Option(help="Width that the network was trained with; 0: the published width.")
+    int, typer.Option(help="Width of the network trained in reports/RUN; 0: the published width.")
 ]
 
 
@@ -102,7 +102,7 @@ def evaluate(
     filters: TrainedFilters = 0,
     output: Annotated[
         Path | None,
-        typer.Option(help="CSV file.  [default: reports/evaluation/MODEL-[RUN-]DATASET.csv]"),
+        typer.Option(help="CSV to write.  [default: reports/evaluation/MODEL-[RUN-]DATASET.csv]"),
     ] = None,
 ) -> None:
     """Score a network on whole images: the test part of a dataset, or the pairs of a folder.
@@ -154,14 +154,14 @@ def quantize(
         str,
         typer.Option(
             metavar="[float32|float16|dynamic-int8|int8]",
-            help="Number format of the weights; int8: of the activations, too.",
+            help="Number format of the weights; with int8, also of the activations.",
         ),
     ] = "int8",
     run: TrainedIn = None,
     filters: TrainedFilters = 0,
     floats: Annotated[
         list[str] | None,
-        typer.Option(help="Block that int8 keeps in floats too, such as eam1; repeatable."),
+        typer.Option(help="Further block that int8 keeps in floats, such as eam1; repeatable."),
     ] = None,
     output: Annotated[
         Path | None,

@@ -46,13 +46,8 @@ def write_file(
     with written_whole(file) as temporary:
         temporary.write_bytes(content)
     test = sample.test.spread(CARD_PATCHES)
-    psnr_db = {
-        name: score(name, denoiser, test)["psnr_db"].mean()
-        for name, denoiser in {
-            "whole": network_denoiser(model),
-            "quantized": litert_denoiser(file, model.name),
-        }.items()
-    }
+    whole = score("whole", network_denoiser(model), test)
+    quantized = score("quantized", litert_denoiser(file, model.name), test)
     interpreter = Interpreter(model_content=content)
     (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
     card = file.with_suffix(".md")
@@ -74,7 +69,8 @@ def write_file(
                 calibration=len(calibration),
                 floats=blocks_in_floats(model, floats),
                 patches=len(test),
-                **psnr_db,
+                whole=whole["psnr_db"].mean(),
+                quantized=quantized["psnr_db"].mean(),
             )
         )
     return card

@@ -182,13 +182,8 @@ class Training:
         progress, steps = self.progress, len(self.batches)
         between = self.settings.checkpoint_steps
         name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings.epochs}"
-        with tqdm(
-            desc=name,
-            initial=progress.step,
-            total=steps,
-            unit="batch",
-            leave=False,
-            disable=None,  # shown in a terminal only
+        with tqdm(  # shown in a terminal only
+            desc=name, initial=progress.step, total=steps, unit="batch", leave=False, disable=None
         ) as bar:
             while progress.step < steps and self.time_share() < 1:
                 done = progress.epoch * steps + progress.step

@@ -21,6 +21,7 @@ from casestudy.commands.report.notebooks import Notebook
 from casestudy.files.folders import cache_root, data_root
 
 _START_ATTEMPTS = 2
+_BAR = "      {bar:40} {n_fmt} of {total_fmt} cells, {elapsed}"
 
 
 class NotebookError(Exception):
@@ -65,14 +66,8 @@ def execute(notebook: Notebook, content: NotebookNode, cell_timeout: float | Non
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile())
         _start_kernel(client, notebook, log, stack)
-        bar = stack.enter_context(
-            tqdm(
-                cells,
-                bar_format="      {bar:40} {n_fmt} of {total_fmt} cells, {elapsed}",
-                leave=False,
-                disable=None,  # unless in a terminal
-            )
-        )
+        # Shown in a terminal only.
+        bar = stack.enter_context(tqdm(cells, bar_format=_BAR, leave=False, disable=None))
         for position, cell in bar:
             place = _place(notebook, cell)
             if bar.disable and "injected-parameters" not in cell.metadata.tags:
