@@ -60,6 +60,7 @@ def execute(notebook: Notebook, content: NotebookNode, cell_timeout: float | Non
         timeout=cell_timeout,
         kernel_name="python3",
         coalesce_streams=True,
+        raise_on_iopub_timeout=True,  # rather than lose outputs that come late
         shutdown_kernel="immediate",
     )
     cells = [(i, cell) for i, cell in enumerate(content.cells) if _is_code(cell)]
