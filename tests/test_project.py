@@ -86,6 +86,21 @@ def parameters_cell(notebook: Path):
     return tagged[0].source
 
 
+def code_lines(cell) -> list[str]:
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def test_no_two_notebooks_share_six_lines_of_code():
+    """Imports and parameters apart."""
+    runs = {}
+    for notebook in NOTEBOOKS:
+        cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
+        lines = list(chain(*map(code_lines, cells[2:])))
+        for run in {tuple(lines[i : i + 6]) for i in range(len(lines) - 5)}:
+            runs.setdefault(run, []).append(notebook.stem)
+    assert not {run: shared for run, shared in runs.items() if len(shared) > 1}
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 class TestNotebookForm:
     def test_parameters_are_known_flat_literals_with_a_comment(self, notebook):
@@ -100,10 +115,11 @@ class TestNotebookForm:
         cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
         assert not any(cell.outputs or cell.execution_count for cell in cells)
 
-    def test_cells_are_short_and_define_nothing(self, notebook):
+    def test_cells_are_few_and_short_and_define_nothing(self, notebook):
         cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
         lengths = sorted(len(cell.source.splitlines()) for cell in cells)
         assert lengths[-1] <= 20 and lengths[len(lengths) // 2] <= 8
+        assert len(cells) <= 15 and len(list(chain(*map(code_lines, cells)))) <= 80
         for cell in cells:
             nodes = ast.walk(ast.parse(cell.source))
             assert not any(isinstance(n, ast.FunctionDef | ast.ClassDef) for n in nodes)
@@ -111,6 +127,7 @@ class TestNotebookForm:
     def test_first_and_last_cells_are_prose(self, notebook):
         cells = nbformat.read(notebook, as_version=4).cells
         assert re.match(r"# \d+\. ", cells[0].source) and "**Question.**" in cells[0].source
+        assert re.search(r"\]\(https://(doi|arxiv)\.org/", cells[0].source)  # the paper
         assert cells[-1].source.startswith("## What to take along")
 
 

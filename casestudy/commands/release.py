@@ -20,7 +20,7 @@ from casestudy.models import released
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.results import real_noise
 from casestudy.results.metrics import score
-from casestudy.results.whole_images import evaluate_network, summarize
+from casestudy.results.whole_images import evaluate_network, mean_scores
 from casestudy.training import recipes
 from casestudy.training.manifest import load_training, read_manifest, stages
 from casestudy.training.settings import TrainingSettings
@@ -91,8 +91,8 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
         settings=manifest["identity"],
         stages=stages(manifest),
         datasets=DATASETS,
-        means={name: summarize(table).iloc[0] for name, table in scores.items()},
-        cameras=summarize(scores["polyu"], ["camera"]),
+        means={name: mean_scores(table).iloc[0] for name, table in scores.items()},
+        cameras=mean_scores(scores["polyu"], ["camera"]),
         validation_scenes=sorted(polyu.VALIDATION_SCENES),
         test_scenes=sorted(polyu.TEST_SCENES),
         command=_command(network, manifest),

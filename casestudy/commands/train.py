@@ -116,8 +116,12 @@ def _patches(recipe: str | None, settings: dict[str, object], folder: Path) -> d
             "validation_patches": data.validation,
             "simulated_from": data.simulated_from,
         }
-    chosen = {name: settings[name] for name in (*DATA, "seed")}
-    experiment = open_experiment(run_folder=str(folder.parent), **chosen)
+    limits = settings["max_train_patches"], settings["max_validation_patches"]
+    chosen = {
+        name: settings[name]
+        for name in ("dataset", "seed", "split_by", "protocol", "patch_size", "max_pairs")
+    }
+    experiment = open_experiment(run_folder=str(folder.parent), **chosen).at_most(*limits)
     return {"train_patches": experiment.train, "validation_patches": experiment.validation}
 
 

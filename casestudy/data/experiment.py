@@ -1,6 +1,6 @@
 """What every notebook starts with: checked parameters, split patches, and a run folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,11 @@ from casestudy import CaseStudyError
 from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.cutting import corners
 from casestudy.data.patches import Patches, cut_patches, split_pairs
-from casestudy.data.settings import check_parameters
+from casestudy.data.settings import DataSettings, check_parameters
 from casestudy.files.folders import absolute, reports_root, run_name
 
 SPLITS = {"native": "scene", "article": "image"}  # protocol: what is drawn to test on
+_USUAL = DataSettings()
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,14 @@ class Experiment:
     ----------
     folder : Path
         The run folder.
+    seed : int
+        Decided the split.
     train, validation, test : Patches
         No scene (with `split_by="scene"`) or pair (with "image") stands in two of them.
     """
 
     folder: Path
+    seed: int
     train: Patches
     validation: Patches
     test: Patches
@@ -37,21 +41,30 @@ class Experiment:
         """The folder of trained networks in the run folder."""
         return self.folder / "models"
 
+    def at_most(self, train: int = 0, validation: int = 0, test: int = 0) -> "Experiment":
+        """Return the experiment with at most these numbers of patches in each part; 0 means all.
+
+        Raises
+        ------
+        CaseStudyError
+            For a negative number.
+        """
+        limits = {"train": train, "validation": validation, "test": test}
+        check_parameters({f"max_{part}_patches": count for part, count in limits.items()})
+        parts = {part: getattr(self, part).spread(count) for part, count in limits.items()}
+        return replace(self, **parts)
+
 
 def open_experiment(
-    dataset: str = "sample",
-    run_folder: str = "",
-    seed: int = 0,
-    split_by: str = "",
-    protocol: str = "native",
-    patch_size: int = 256,
-    max_pairs: int = 0,
-    max_test_patches: int = 0,
-    max_train_patches: int = 0,
-    max_validation_patches: int = 0,
-    **_others: object,
+    dataset: str = _USUAL.dataset,
+    run_folder: str = _USUAL.run_folder,
+    seed: int = _USUAL.seed,
+    split_by: str = _USUAL.split_by,
+    protocol: str = _USUAL.protocol,
+    patch_size: int = _USUAL.patch_size,
+    max_pairs: int = _USUAL.max_pairs,
 ) -> Experiment:
-    """Check a notebook's parameters, cut the dataset into patches and split them.
+    """Check the settings of the data, cut the dataset into patches and split them.
 
     Parameters
     ----------
@@ -69,11 +82,8 @@ def open_experiment(
         patches), and 432 (6,912) to train and to validate together.
     patch_size : int
         See `casestudy.data.patches.cut_patches`.
-    max_pairs, max_test_patches, max_train_patches, max_validation_patches : int
-        For a quick look: at most so many pairs in all, patches to score, to train on, and to
-        validate on after each epoch; 0 means all.
-    **_others
-        Further parameters of the notebook, which `train` checks.
+    max_pairs : int
+        For a quick look: at most this number of pairs in all; 0 means all.
 
     Returns
     -------
@@ -95,9 +105,6 @@ def open_experiment(
             "protocol": protocol,
             "patch_size": patch_size,
             "max_pairs": max_pairs,
-            "max_train_patches": max_train_patches,
-            "max_validation_patches": max_validation_patches,
-            "max_test_patches": max_test_patches,
         }
     )
     dataset = absolute(dataset)  # what is written down holds for any working directory
@@ -110,18 +117,19 @@ def open_experiment(
     )
     return Experiment(
         folder=Path(run_folder) if run_folder else reports_root() / run_name(dataset),
-        train=train.spread(max_train_patches),
-        validation=validation.spread(max_validation_patches),
-        test=test.spread(max_test_patches),
+        seed=seed,
+        train=train,
+        validation=validation,
+        test=test,
     )
 
 
 def refuse_unusable(
     dataset: str,
-    split_by: str = "",
-    protocol: str = "native",
-    patch_size: int = 256,
-    max_pairs: int = 0,
+    split_by: str = _USUAL.split_by,
+    protocol: str = _USUAL.protocol,
+    patch_size: int = _USUAL.patch_size,
+    max_pairs: int = _USUAL.max_pairs,
     **_others: object,
 ) -> None:
     """Raise CaseStudyError for data that `open_experiment` would refuse; nothing is decoded."""

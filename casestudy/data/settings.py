@@ -66,15 +66,17 @@ class DataSettings(Settings):
         256, description="Side of a patch in pixels: 32, 64, 128, 256 or 512."
     )
     max_pairs: Annotated[int, AfterValidator(_enough_to_split)] = Field(
-        0, ge=0, description="Use at most so many pairs; 0: all."
+        0, ge=0, description="Use at most this number of pairs; 0: all."
     )
     max_train_patches: int = Field(
-        0, ge=0, description="Train on at most so many patches; 0: all."
+        0, ge=0, description="Train on at most this number of patches; 0: all."
     )
     max_validation_patches: int = Field(
-        0, ge=0, description="Validate on at most so many patches; 0: all."
+        0, ge=0, description="Validate on at most this number of patches; 0: all."
     )
-    max_test_patches: int = Field(0, ge=0, description="Score at most so many patches; 0: all.")
+    max_test_patches: int = Field(
+        0, ge=0, description="Score at most this number of patches; 0: all."
+    )
 
 
 def check_parameters(

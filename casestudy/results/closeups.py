@@ -1,4 +1,4 @@
-"""One building block of each network looked at closely."""
+"""A closer look at one building block of each network."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from casestudy.results.metrics import psnr
 
 
 def noise_estimates(cbdnet: keras.Model, patches: Patches) -> pd.DataFrame:
-    """Return how strong CBDNet takes the noise of each patch to be, and how strong it is.
+    """Return the noise level that CBDNet estimates for each patch, and the true one.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ def noise_estimates(cbdnet: keras.Model, patches: Patches) -> pd.DataFrame:
 def pyramid_contributions(pridnet: keras.Model, noisy: np.ndarray) -> dict[int, np.ndarray]:
     """Return what each level of PRIDNet's pyramid adds to the result.
 
-    A level's contribution is the result less what the fusion makes of all other levels, this
-    one's features being replaced by their mean over the image.
+    A level's contribution is the result minus the result of the same fusion with this level's
+    activations replaced by their mean over the image.
 
     Parameters
     ----------
@@ -96,10 +96,10 @@ def attention_weights(ridnet: keras.Model, noisy: np.ndarray, labels: list[str])
 
 
 def psnr_with_means(model: keras.Model, names: Sequence[str], patches: Patches) -> pd.DataFrame:
-    """Return what a trained network reaches when some layers no longer follow the image.
+    """Return the PSNR of a trained network when the outputs of some layers are replaced by means.
 
-    Their outputs are replaced by means: what is lost is what the network makes of how they vary.
-    A network that was trained without these layers may reach more than that.
+    An ablation after training: the PSNR lost is what the network gains from how these outputs
+    vary. A network that was trained without these layers may lose less.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def psnr_with_means(model: keras.Model, names: Sequence[str], patches: Patches) 
     Returns
     -------
     DataFrame
-        PSNR in dB, a row per patch: as it is; mean of the patch, each channel's mean over the
-        patch's pixels; mean of all, over all patches as well.
+        PSNR in dB, one row per patch: as it is; mean of the patch (each channel replaced by its
+        mean over the patch's pixels); mean of all (over all patches as well).
     """
     layers = {name: model.get_layer(name).output for name in names}
     first = keras.Model(model.input, layers)

@@ -1,4 +1,4 @@
-"""The comparison of all methods, read from the scores that they left in a run folder."""
+"""The comparison of all methods, read from the scores in a run folder."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,25 +15,6 @@ from casestudy.models import released
 
 TRAINED_HERE = ", trained here"  # ends the name of a network that a run trained itself
 
-COLUMNS = [
-    "method",
-    "psnr_db",
-    "psnr_low",
-    "psnr_high",
-    "ssim",
-    "ssim_low",
-    "ssim_high",
-    "gain_db",
-    "gain_low",
-    "gain_high",
-    "behind_db",
-    "behind_low",
-    "behind_high",
-    "parameters",
-    "size_mb",
-    "seconds_per_megapixel",
-]
-
 
 def file_name(method: str) -> str:
     """Return a method's name as a file name: lower case, words joined by hyphens."""
@@ -42,28 +23,27 @@ def file_name(method: str) -> str:
 
 
 def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
-    """Return the scores per patch of every method that wrote some.
+    """Return the scores of every method in a run folder, patch by patch.
 
     Parameters
     ----------
     run_folder : Path
     networks : {"released", "trained", "all"}
         The networks that come with the package, those trained in this run folder, or both.
-        Methods that are no networks are always among the results.
+        Methods that are not networks are always included.
 
     Returns
     -------
     DataFrame
         Rows of all `scores/*.csv`, with a column gain_db: PSNR over the noisy patch. A patch
-        that a method gave back exactly as the clean one, or that had no noise, has an infinite
-        PSNR, which no mean can hold; it is left out for every method, which is printed.
+        without noise, or one that a method restored exactly, has an infinite PSNR, which would
+        make the mean infinite. It is left out for every method, and a line is printed.
 
     Raises
     ------
     CaseStudyError
-        If there are none, if "noisy" is missing, or if two methods were scored on different
-        patches, as happens when a parameter changed between two notebooks; if no patch has
-        noise.
+        If the scores of "noisy" are missing; if two methods were scored on different patches, as
+        after a parameter was changed between two notebooks; if no patch has a finite PSNR.
     """
     files = sorted((run_folder / "scores").glob("*.csv"))
     if not (run_folder / "scores" / "noisy.csv").exists():
@@ -74,13 +54,13 @@ def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
     for file, table in zip(files, tables, strict=True):
         if not table[patch].equals(noisy[patch]):
             raise CaseStudyError(
-                f"{file} holds scores of other patches than noisy.csv beside it. "
+                f"{file} holds scores of other patches than noisy.csv in the same folder. "
                 "Run its notebook again with the same parameters, or delete the file."
             )
     finite = _finite(tables)
     if not finite.any():
         raise CaseStudyError(
-            f"{run_folder / 'scores'}: on every patch a method has an infinite PSNR, as where "
+            f"{run_folder / 'scores'}: some method has an infinite PSNR on every patch, as where "
             "there is no noise. There is nothing to compare."
         )
     if not finite.all():
@@ -96,18 +76,18 @@ def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
 
 
 def load_examples(run_folder: Path, method: str) -> np.ndarray:
-    """Return what a method made of the example patches: (K, size, size, 3), uint8."""
+    """Return the example patches as a method denoised them: (K, size, size, 3), uint8."""
     return np.load(run_folder / "scores" / f"{file_name(method)}.npy")
 
 
 def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Return one row per method, best PSNR first.
 
-    Intervals are 95 % bootstrap intervals of the mean (percentiles of 2,000 resamples). Images
-    are resampled, not patches, since patches of one image are alike. Images of one scene are
-    alike too, so with few scenes the intervals are too narrow. How far a method is behind the
-    best is paired, patch by patch: how different the images are widens its interval little, so
-    it tells two methods apart where the other intervals overlap.
+    Intervals are 95 % bootstrap confidence intervals of the mean (percentiles of 2,000 resamples).
+    Images are resampled, not patches, since patches of one image are alike. Images of one scene
+    are alike too, so with few scenes the intervals are too narrow. The distance to the best
+    method is paired, patch by patch. Differences between images hardly widen its interval, so it
+    can separate two methods whose other intervals overlap.
 
     Parameters
     ----------
@@ -119,39 +99,25 @@ def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`. psnr_db and ssim are means over patches, gain_db the mean gain over
-        the noisy patches, behind_db the mean of what the method of the best mean PSNR has more.
+        method; psnr_db and ssim, means over patches; gain_db, the mean gain over the noisy
+        patches; behind_db, the mean distance to the method with the best mean PSNR; after each of
+        these four the ends of its interval, such as gain_low and gain_high; parameters,
+        size_mb and seconds_per_megapixel.
     """
     of_best = scores.groupby("method")["psnr_db"].mean().idxmax()
     best = scores.loc[scores["method"] == of_best, "psnr_db"].to_numpy()
     rows = []
     for method, table in scores.groupby("method"):
         table = table.assign(behind_db=best - table["psnr_db"])
-        behind_low, behind_high = interval(table, "behind_db", "image", seed)
-        psnr_low, psnr_high = interval(table, "psnr_db", "image", seed)
-        ssim_low, ssim_high = interval(table, "ssim", "image", seed)
-        gain_low, gain_high = interval(table, "gain_db", "image", seed)
-        rows.append(
-            {
-                "method": method,
-                "psnr_db": table["psnr_db"].mean(),
-                "psnr_low": psnr_low,
-                "psnr_high": psnr_high,
-                "ssim": table["ssim"].mean(),
-                "ssim_low": ssim_low,
-                "ssim_high": ssim_high,
-                "gain_db": table["gain_db"].mean(),
-                "gain_low": gain_low,
-                "gain_high": gain_high,
-                "behind_db": table["behind_db"].mean(),
-                "behind_low": behind_low,
-                "behind_high": behind_high,
-                "parameters": table["parameters"].iloc[0],
-                "size_mb": table["size_mb"].iloc[0],
-                "seconds_per_megapixel": table["seconds"].sum() / table["megapixels"].sum(),
-            }
-        )
-    summary = pd.DataFrame(rows, columns=COLUMNS)
+        row = {"method": method}
+        for column in ("psnr_db", "ssim", "gain_db", "behind_db"):
+            stem = column.removesuffix("_db")
+            row[column] = table[column].mean()
+            row[f"{stem}_low"], row[f"{stem}_high"] = interval(table, column, "image", seed)
+        row["parameters"], row["size_mb"] = table[["parameters", "size_mb"]].iloc[0]
+        row["seconds_per_megapixel"] = table["seconds"].sum() / table["megapixels"].sum()
+        rows.append(row)
+    summary = pd.DataFrame(rows).astype({"parameters": int})
     return summary.sort_values("psnr_db", ascending=False, ignore_index=True)
 
 
@@ -216,7 +182,7 @@ def save_summary(summary: pd.DataFrame, run_folder: Path) -> None:
 
 
 def by_gain(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> dict[str, int]:
-    """Return the positions of the patches that a method helped most, typically and least.
+    """Return the positions of the patches with the best, the median and the worst gain.
 
     Parameters
     ----------
@@ -226,8 +192,7 @@ def by_gain(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> dict[str, int]:
     Returns
     -------
     dict
-        Position by label, such as "best: +4.2 dB"; best, median and worst gain in PSNR, of
-        patches that have noise and an error left.
+        Position by label, such as "best: +4.2 dB". Patches with an infinite PSNR are left out.
     """
     finite = _finite([scores, noisy_scores])
     gain = np.where(finite, scores["psnr_db"], 0) - np.where(finite, noisy_scores["psnr_db"], 0)
@@ -248,8 +213,8 @@ def means(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        By method: psnr_db and ssim, and gain_db over the first. Patches of which a method has an
-        infinite PSNR are in no mean; see `load_scores`.
+        By method: psnr_db and ssim, and gain_db over the first. Patches on which a method has an
+        infinite PSNR are left out; see `load_scores`.
     """
     finite = _finite(tables)
     found = pd.DataFrame(
@@ -266,7 +231,7 @@ def gain_by_setting(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> pd.Data
 
 
 def runs_beside(run_folder: Path, others: str) -> dict[str, Path]:
-    """Return run folders by their names: this one, and others in reports/ given as "one, two"."""
+    """Return folders by name: of this run, and of other runs in reports/, given as "one, two"."""
     names = [name.strip() for name in others.split(",") if name.strip()]
     folders = {run_folder.name: run_folder}
     return folders | {name: reports_root() / run_name("", name) for name in names}
@@ -288,5 +253,5 @@ def gains_by_run(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
 
 
 def _finite(tables: Sequence[pd.DataFrame]) -> np.ndarray:
-    """Tell of which patches no method has an infinite PSNR, which no mean can hold."""
+    """Return a mask of the patches on which every method has a finite PSNR."""
     return np.isfinite([table["psnr_db"] for table in tables]).all(axis=0)

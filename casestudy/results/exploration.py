@@ -1,4 +1,4 @@
-"""What a look at the data measures: how strong the noise is, where, and whether it is white."""
+"""Measurements of the data: how strong the noise is, where, and whether it is white."""
 
 from collections.abc import Sequence
 
@@ -60,9 +60,9 @@ def noise_by_intensity(pairs: Sequence[Pair], bins: int = 24) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per camera, ISO, channel and range that at least 5,000 values fall into, or of
-        few pixels its share of all: camera, iso, channel, intensity (centre of the range, levels
-        of 255) and sigma (standard deviation of noisy minus clean, levels of 255).
+        One row per camera, ISO, channel and range of intensity: camera, iso, channel, intensity
+        (centre of the range, levels of 255) and sigma (standard deviation of noisy minus clean,
+        levels of 255). Ranges need at least 5,000 values, or 1 / `bins` of all if that is less.
     """
     moments: dict[tuple, np.ndarray] = {}
     for pair in tqdm(pairs, desc="noise by intensity", unit="pair", leave=False):
@@ -85,7 +85,7 @@ def noise_by_intensity(pairs: Sequence[Pair], bins: int = 24) -> pd.DataFrame:
 
 
 def noise_autocorrelation(pairs: Sequence[Pair], reach: int = 8) -> np.ndarray:
-    """Measure how the noise of a pixel is related to that of its neighbours.
+    """Measure how the noise of a pixel correlates with that of its neighbours.
 
     Parameters
     ----------

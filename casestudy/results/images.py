@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from casestudy.data.patches import Patches
-from casestudy.denoising.tiles import Denoiser
 from casestudy.results.metrics import denoise_patches
+from casestudy.results.run import Method
 
 
 def show_images(rows: Mapping[str, Mapping[str, np.ndarray]], width: float = 3.2) -> Figure:
@@ -73,7 +73,7 @@ def zoom(
 def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
     """Return the upper left corner of the square in which an image varies most, for `zoom`.
 
-    Detail is what denoising can cost; a square of nothing but sky shows none.
+    Denoising can cost detail; a square of nothing but sky shows none.
 
     Parameters
     ----------
@@ -92,53 +92,44 @@ def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
     return int(top), int(left)
 
 
-def result_rows(
-    method: str, patches: Patches, denoiser: Denoiser, picked: Mapping[str, int]
-) -> dict[str, dict[str, np.ndarray]]:
-    """Return what `show_images` needs to show what a method made of some patches.
+def show_results(
+    method: Method, patches: Patches, picked: Mapping[str, int], enlarged: bool = False
+) -> Figure:
+    """Draw what a method made of some patches.
+
+    Each row has the noisy, the denoised and the clean patch, and what is still wrong (denoised
+    minus clean, times four).
 
     Parameters
     ----------
-    method : str
+    method : Method
     patches : Patches
-    denoiser : Denoiser
-        The method.
     picked : mapping of row label to position
         As from `casestudy.results.comparison.by_gain`.
-
-    Returns
-    -------
-    dict of row label to dict of title to image
-        Noisy, denoised, clean, and what is still wrong (result minus clean, times four).
+    enlarged : bool
+        Draw only the square with most detail of each patch, enlarged; see `busiest`.
     """
     positions = list(picked.values())
-    denoised = denoise_patches(denoiser, patches, positions)
+    denoised = denoise_patches(method.denoiser, patches, positions)
     noisy, clean = (
         np.round(read(positions) * 255).astype(np.uint8) for read in (patches.noisy, patches.clean)
     )
-    return {
-        label: {
+    rows = {}
+    for row, label in enumerate(picked):
+        rows[label] = {
             "noisy": noisy[row],
-            method: denoised[row],
+            method.title: denoised[row],
             "clean": clean[row],
             "error x 4": difference(denoised[row], clean[row]),
         }
-        for row, label in enumerate(picked)
-    }
-
-
-def zoomed(rows: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, np.ndarray]]:
-    """Return the rows of `show_images`, the busiest square of each enlarged; see `busiest`."""
-    return {
-        label: {
-            title: zoom(image, corner=busiest(images["clean"])) for title, image in images.items()
-        }
-        for label, images in rows.items()
-    }
+        if enlarged:
+            corner = busiest(clean[row])
+            rows[label] = {title: zoom(im, corner=corner) for title, im in rows[label].items()}
+    return show_images(rows, width=2.8)
 
 
 def difference(image: np.ndarray, clean: np.ndarray, gain: float = 4.0) -> np.ndarray:
-    """Return what an image has that the clean one has not, amplified around mid-gray.
+    """Return an image minus the clean one, amplified around mid-gray.
 
     Parameters
     ----------

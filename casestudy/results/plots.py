@@ -114,21 +114,23 @@ def plot_autocorrelation(correlation: np.ndarray) -> Figure:
     return fig
 
 
-def plot_search(searches: Mapping[str, pd.DataFrame], noisy_psnr_db: float) -> Figure:
-    """Draw mean PSNR against filter strength for each method, and the noisy input's."""
+def plot_search(searches: Mapping[str, pd.DataFrame], noisy_psnr_db: np.ndarray) -> Figure:
+    """Draw mean PSNR against filter strength for each method, and that of the noisy patches."""
     fig, ax = plt.subplots(figsize=(7, 3.2))
     for method, table in searches.items():
         ax.plot(table["strength"], table["psnr_db"], "o-", label=method)
-    ax.axhline(noisy_psnr_db, color="gray", linestyle=":", label="noisy input")
+    before = noisy_psnr_db[np.isfinite(noisy_psnr_db)].mean()
+    ax.axhline(before, color="gray", linestyle=":", label="noisy input")
     ax.set(xlabel="strength (multiples of the estimated noise level)", ylabel="mean PSNR (dB)")
     ax.legend()
     return fig
 
 
-def plot_history(history: pd.DataFrame, noisy_psnr_db: float | None = None) -> Figure:
+def plot_history(history: pd.DataFrame, noisy_psnr_db: np.ndarray | None = None) -> Figure:
     """Draw training and validation loss, and the PSNR of the validation patches, by epoch.
 
-    `noisy_psnr_db`, of the same patches before denoising, is drawn where it is known.
+    The mean of `noisy_psnr_db`, of the same patches before denoising, is drawn where it is known;
+    patches without noise are in no mean.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
     left.plot(history["epoch"], history["loss"], "o-", color=CLEAN, label="training")
@@ -137,7 +139,8 @@ def plot_history(history: pd.DataFrame, noisy_psnr_db: float | None = None) -> F
     left.legend()
     right.plot(history["epoch"], history["val_psnr_db"], "s-", color=NOISY, label="denoised")
     if noisy_psnr_db is not None:
-        right.axhline(noisy_psnr_db, color="gray", linestyle=":", label="noisy input")
+        before = noisy_psnr_db[np.isfinite(noisy_psnr_db)].mean()
+        right.axhline(before, color="gray", linestyle=":", label="noisy input")
         right.legend()
     right.set(ylabel="validation PSNR (dB)")
     for ax in (left, right):

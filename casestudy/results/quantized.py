@@ -36,10 +36,10 @@ def measure_variants(
     Returns
     -------
     DataFrame
-        By variant: size_mb, psnr_db (of patches that no variant gives back exactly, as where all
-        is clipped to white), lost_db (beside the first variant), ssim,
-        seconds_per_megapixel (median over patches and rounds), times_as_fast (as the first
-        variant) and peak_mb, the memory of a process that denoises one tile.
+        By variant: size_mb, psnr_db (over patches that no variant restores exactly), lost_db
+        (compared with the first variant), ssim, seconds_per_megapixel (median over patches and
+        rounds), times_as_fast (as the first variant) and peak_mb (memory of a process that
+        denoises one tile).
     """
     variants = {
         name: (litert_denoiser(file, model.name) if file else network_denoiser(model), 1)
@@ -70,18 +70,18 @@ def score_in_turns(
 ) -> dict[str, pd.DataFrame]:
     """Score one variant after the other, in several rounds.
 
-    What slows a machine down for a minute then slows them all, and their ratios stay.
+    Whatever slows the machine down for a minute then slows all variants, and ratios stay valid.
 
     Parameters
     ----------
     variants : mapping of str to (Denoiser, int)
-        And how many patches it gets a call.
+        Each with its number of patches per call.
     patches : Patches
 
     Returns
     -------
     dict of str to DataFrame
-        See `casestudy.results.metrics.score`; a row per patch and round.
+        See `casestudy.results.metrics.score`; one row per patch and round.
     """
     scores = {name: [] for name in variants}
     for _ in range(ROUNDS):
@@ -109,7 +109,7 @@ def seconds_per_megapixel(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
 def sensitivity(
     model: keras.Model, calibration: Sequence[np.ndarray], patches: Patches
 ) -> pd.DataFrame:
-    """Return how much it costs to bring each block of a network alone to 8 bits.
+    """Return the PSNR lost when a single block of a network computes in 8-bit integers.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def sensitivity(
     Returns
     -------
     DataFrame
-        One row per block in the order of the network, but for a last one that stays in floats
-        anyway: block, lost_db (mean PSNR in floats minus mean PSNR with this block in 8 bits).
+        One row per block, in the order of the network, except for a last one that always stays in
+        floats: block, lost_db (mean PSNR in floats minus mean PSNR with this block in 8 bits).
     """
 
     def scored(content: bytes) -> pd.DataFrame:

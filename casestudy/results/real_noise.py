@@ -1,4 +1,4 @@
-"""How every method does on real noise: PolyU's crops of scenes that no network was trained on.
+"""Scores of every method on real noise: PolyU's crops of scenes that no network was trained on.
 
 Photographs of PolyU are not part of the package, scores on them are: those of the released
 networks (`casestudy release` writes them) and those of the classical filters, each tuned on
@@ -53,8 +53,8 @@ def read_scores() -> pd.DataFrame:
     return pd.concat([*networks, pd.read_csv(FILTERS)], ignore_index=True)
 
 
-def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Return means over crops, and how far each method is ahead of `RIVAL`, the best filter.
+def leads(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Return means over crops, and the lead of each method over `RIVAL`, the best filter.
 
     Parameters
     ----------
@@ -67,9 +67,10 @@ def summarize(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     -------
     DataFrame
         One row per method, the best first: method, psnr_db, ssim, gain_db (over the noisy crop);
-        ahead_db, the mean of what it has more than `RIVAL`; ahead_low and ahead_high, its 95 %
-        bootstrap interval (percentiles of 2,000 resamples of the scenes, since crops of one are
-        alike); ahead_crops and ahead_scenes, the shares of crops and scenes on which it is ahead.
+        ahead_db, its mean lead over `RIVAL`; ahead_low and ahead_high, the 95 % bootstrap
+        confidence interval of the lead (percentiles of 2,000 resamples of the scenes, since crops
+        of one scene are alike); ahead_crops and ahead_scenes, the shares of crops and scenes on
+        which it leads.
     """
     rival = scores[scores["method"] == RIVAL].set_index("image")["psnr_db"]
     rows = []

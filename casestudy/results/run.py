@@ -1,7 +1,7 @@
-"""What a run keeps of each method: scores, examples, and the networks it trained."""
+"""What a run stores for each method: scores and denoised examples."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +11,11 @@ import pandas as pd
 
 from casestudy import models
 from casestudy.data.experiment import Experiment
-from casestudy.denoising.tiles import Denoiser
+from casestudy.denoising.tiles import Denoiser, network_denoiser
 from casestudy.files.writing import written_whole
 from casestudy.models import released
 from casestudy.results.comparison import TRAINED_HERE, file_name, load_scores
-from casestudy.results.metrics import denoise_patches, psnr
+from casestudy.results.metrics import denoise_patches, noisy_psnr_db, score
 from casestudy.training.manifest import seen, seen_scenes
 
 EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are shown
@@ -24,14 +24,10 @@ EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are s
 def example_positions(experiment: Experiment) -> np.ndarray:
     """Return the positions of the test patches that every notebook shows.
 
-    Picked by rule: a strongly, a typically and a weakly disturbed patch, by noisy PSNR.
+    By the PSNR of the noisy patch: one with strong, one with typical and one with weak noise.
     """
-    everyone = np.arange(len(experiment.test))
-    quality = [
-        psnr(experiment.test.clean([i])[0], experiment.test.noisy([i])[0]) for i in everyone
-    ]
-    quantiles = np.quantile(everyone, EXAMPLES, method="nearest").astype(int)
-    return np.argsort(quality, kind="stable")[quantiles]
+    ranked = np.argsort(noisy_psnr_db(experiment.test), kind="stable")
+    return ranked[np.quantile(np.arange(len(ranked)), EXAMPLES, method="nearest").astype(int)]
 
 
 def save_result(
@@ -49,11 +45,11 @@ def save_result(
     scores : DataFrame
         From `casestudy.results.metrics.score`, on the experiment's test patches.
     denoiser : Denoiser
-        What was scored; its results are kept of the patches that are shown as examples.
+        What was scored; its results on the example patches are saved, too.
     parameters : int
-        Weights of the network; 0 for methods that have none.
+        Number of weights of the network; 0 for other methods.
     file : Path or None
-        The file whose size the comparison states.
+        The file whose size the comparison shows.
     """
     method = scores["method"].iloc[0]
     size_mb = file.stat().st_size / 1e6 if file else 0.0
@@ -73,30 +69,50 @@ def delete_result(experiment: Experiment, method: str) -> None:
 
 
 @dataclass(frozen=True)
-class TrainedNetwork:
-    """A network to be tested.
+class Method:
+    """A method to be tested.
 
     Parameters
     ----------
     title : str
         Its name in the comparison.
-    model : keras.Model
-    file : Path
-        Its weights.
+    denoiser : Denoiser
+    model : keras.Model or None
+        The network, if it is one.
+    file : Path or None
+        The weights of the network.
     """
 
     title: str
-    model: keras.Model
-    file: Path
+    denoiser: Denoiser
+    model: keras.Model | None = None
+    file: Path | None = None
+
+
+def score_methods(experiment: Experiment, methods: Sequence[Method]) -> list[pd.DataFrame]:
+    """Score methods on an experiment's test patches, and save their results.
+
+    Returns
+    -------
+    list of DataFrame
+        See `casestudy.results.metrics.score`: first that of the noisy patches themselves, which
+        is not saved, then one of each method.
+    """
+    tables = [score("noisy", lambda batch: batch, experiment.test)]
+    for method in methods:
+        tables.append(score(method.title, method.denoiser, experiment.test))
+        parameters = method.model.count_params() if method.model else 0
+        save_result(experiment, tables[-1], method.denoiser, parameters, method.file)
+    return tables
 
 
 def networks_to_test(
     title: str, model: keras.Model, experiment: Experiment, released_name: str
-) -> list[TrainedNetwork]:
+) -> list[Method]:
     """Return the network that a notebook trained and the released one, in this order.
 
-    Where the released one has seen what the experiment tests on, as happens when PolyU is split
-    by image, it is left out, which is printed.
+    The released one is left out, and a line is printed, where it was trained on what the
+    experiment tests on, as when PolyU is split by image.
 
     Parameters
     ----------
@@ -113,9 +129,8 @@ def networks_to_test(
     CaseStudyError
         As `casestudy.models.load`.
     """
-    here = TrainedNetwork(
-        title + TRAINED_HERE, model, experiment.models / f"{model.name}.safetensors"
-    )
+    file = experiment.models / f"{model.name}.safetensors"
+    here = Method(title + TRAINED_HERE, network_denoiser(model), model, file)
     title = released.titles()[released_name]
     table = experiment.test.table
     known = seen(released.read_manifest(released_name), table, table["dataset"].iloc[0])
@@ -127,12 +142,13 @@ def networks_to_test(
         )
         delete_result(experiment, title)
         return [here]
+    model = models.load(released_name)
     file = released.released_file(released_name, ".safetensors")
-    return [here, TrainedNetwork(title, models.load(released_name), file)]
+    return [here, Method(title, network_denoiser(model), model, file)]
 
 
 def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
-    """Tell what each run was tested on.
+    """Return what each run was tested on.
 
     Parameters
     ----------

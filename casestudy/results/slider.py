@@ -27,20 +27,20 @@ def slider_html(
 ) -> str:
     """Return an image before and after as a piece of HTML that needs nothing else.
 
-    A divider shows more of the one or of the other, by mouse, touch and arrow keys; buttons and
-    a double click enlarge both until their pixels are seen. Without scripts, and in print, they
-    stand side by side.
+    A divider, moved by mouse, touch or arrow keys, shows more of one or of the other. Buttons and
+    a double click enlarge both until single pixels show. Without scripts, and in print, the
+    images are side by side.
 
     Parameters
     ----------
     before, after : ndarray, shape (H, W, 3), uint8 or float in [0, 1]
-        Of one size.
+        Of the same size.
     labels : (str, str)
         What each is, as plain text.
     max_side : int
-        Longest side in pixels that is shown as it is, without loss: two to three bytes per pixel
-        of a noisy image, so cut out a part where a page has to stay small. A larger image is
-        reduced to this side and compressed, and is told to be: an overview.
+        Longest side in pixels that is stored without loss, which takes two to three bytes per
+        pixel of a noisy image. A larger image is reduced to this side and compressed, and a note
+        says so.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Submissions to the benchmarks whose truth only their makers hold: SIDD's and DND's.
+"""Submissions to benchmarks whose clean images are not public: SIDD's and DND's.
 
-Each is a folder of the official files. A submission that was interrupted goes on; what belongs
-to another method or other data is refused.
+Each is a folder of the official files. An interrupted submission resumes. A folder that
+belongs to another method or other data is refused.
 """
 
 import base64
@@ -44,7 +44,7 @@ def submit_sidd(
         From pixels to pixels of the same shape and dtype, such as
         `casestudy.denoising.methods.photo_denoiser` returns.
     made_from : dict of str to str
-        What tells the method from others: its name, its runtime, its weights.
+        What identifies the method: its name, its runtime, its weights.
     folder : Path
         New, or that of the same submission, interrupted.
 
@@ -113,7 +113,7 @@ def submit_dnd(
     if missing := [path for path in photographs if not path.is_file()]:
         raise CaseStudyError(
             f"{missing[0]} is missing, one of {len(missing)}. Unpack the dataset again; it is "
-            f"handed out at {DND_HOME}."
+            f"available at {DND_HOME}."
         )
     results = [folder / name for name in names]
     of = file_fingerprint(dataset / "info.mat")
@@ -140,15 +140,15 @@ def _claimed(folder: Path, made_from: dict[str, str]) -> Iterator[None]:
     """Keep the folder of a submission to this process; refuse one that holds something else."""
     manifest = folder / MANIFEST
     if not manifest.is_file() and folder.exists() and not _is_empty(folder):
-        raise CaseStudyError(f"{folder} is there and is no submission. Name another folder.")
+        raise CaseStudyError(f"{folder} exists and is not a submission. Name another folder.")
     with only_writer(folder, "Free some space, or name another folder"):
         if not manifest.is_file():
             with written_whole(manifest) as temporary:
                 temporary.write_text(json.dumps(made_from, indent=1) + "\n")
         elif json.loads(manifest.read_text()) != made_from:
             raise CaseStudyError(
-                f"{folder} holds a submission of another method or of other data; {MANIFEST} "
-                "there tells which. Name another folder."
+                f"{folder} holds a submission of another method or of other data; see {MANIFEST} "
+                "there. Name another folder."
             )
         yield
 
@@ -173,7 +173,7 @@ def _find_dnd() -> Path:
         if (folder / "info.mat").is_file():
             return folder
     raise CaseStudyError(
-        f"No folder dnd_2017 with info.mat is in {data_root()}. DND is handed out at {DND_HOME}; "
+        f"No folder dnd_2017 with info.mat is in {data_root()}. DND is available at {DND_HOME}; "
         "unpack it there, or set CASESTUDY_DATA to the folder that holds dnd_2017/."
     )
 
@@ -204,6 +204,6 @@ def _opened(path: Path) -> Iterator[h5py.File]:
             yield file
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise CaseStudyError(
-            f"{path} is no file of DND that can be read ({error}). Unpack the dataset again; it "
-            f"is handed out at {DND_HOME}."
+            f"{path} cannot be read as a file of DND ({error}). Unpack the dataset again; it is "
+            f"available at {DND_HOME}."
         ) from error

@@ -1,4 +1,4 @@
-"""How well a network denoises whole images of any dataset that it was not trained on."""
+"""Scores of a network on whole images of any dataset, without those it was trained on."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from casestudy import CaseStudyError
 from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.patches import split_pairs
 from casestudy.denoising.tiles import Denoiser, network_denoiser
-from casestudy.results.metrics import psnr, ssim, ssim_volume
+from casestudy.results.metrics import psnr, score_batch, ssim, ssim_volume
 from casestudy.training.manifest import seen, seen_scenes
 
 WHOLE = 1_000_000  # pixels; larger images are scored on squares, which any memory holds
@@ -21,6 +21,7 @@ SSIM_WINDOW = 11  # px
 
 KEPT_FLOAT = {"sidd-validation"}  # datasets whose benchmark does not round results to 8 bits
 
+_COMPARED = {"psnr_db": psnr, "ssim": ssim, "ssim_volume": ssim_volume}
 MEASURES = [
     "noisy_psnr_db",
     "psnr_db",
@@ -35,16 +36,16 @@ MEASURES = [
 def evaluate_network(
     model: keras.Model, manifest: dict[str, object], dataset: str
 ) -> pd.DataFrame:
-    """Return the scores of a trained network on images that it has not seen.
+    """Return the scores of a trained network on images that it was not trained on.
 
-    On the test part of a named dataset, split as in the notebooks by default, or on the pairs of
-    a folder; without those that it was trained on.
+    The images are the test part of a named dataset, with the default split of the notebooks, or
+    all pairs of a folder.
 
     Parameters
     ----------
     model : keras.Model
     manifest : dict
-        Of its training.
+        That of its training.
     dataset : str
         See `casestudy.data.catalogue.load_pairs`.
 
@@ -56,7 +57,7 @@ def evaluate_network(
     Raises
     ------
     CaseStudyError
-        If the network has seen all of them; if the dataset is not there.
+        If the network was trained on all of them; if the dataset is missing.
     """
     pairs = load_pairs(dataset)
     if not (dataset.startswith("folder:") or all(pair.part == "test" for pair in pairs)):
@@ -90,8 +91,7 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) ->
     denoiser : Denoiser
     pairs : sequence of Pair
     rounded : bool
-        Round results to 8 bits, as benchmarks of PolyU do. Papers on SIDD keep floats in [0, 1],
-        which is worth 0.05 dB at 40 dB.
+        Round results to 8 bits, as benchmarks of PolyU do. Papers on SIDD keep floats.
 
     Returns
     -------
@@ -105,41 +105,24 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) ->
     ------
     CaseStudyError
         If an image cannot be read or is smaller than SSIM's window, or its result holds values
-        that are no numbers; the message names it.
+        that are not numbers. The message names the image.
     """
     rows = []
     for pair in tqdm(pairs, desc="evaluating", unit="image", leave=False, disable=None):
+        facts = {"image": pair.id, "scene": pair.scene, "camera": pair.camera, "iso": pair.iso}
         for number, (noisy, clean) in enumerate(_parts(pair)):
-            denoised = np.asarray(denoiser(noisy[None]))[0]
-            if not np.isfinite(denoised).all():
-                raise CaseStudyError(
-                    f"{pair}: the result holds values that are no numbers. Check the weights."
-                )
-            denoised = np.clip(denoised, 0, 1)
-            if rounded:
-                denoised = np.round(denoised * 255).astype(np.float32) / 255
-            before, after = psnr(clean, noisy), psnr(clean, denoised)
-            rows.append(
-                {
-                    "image": pair.id,
-                    "scene": pair.scene,
-                    "camera": pair.camera,
-                    "iso": pair.iso,
-                    "part": number,
-                    "noisy_psnr_db": before,
-                    "psnr_db": after,
-                    "gain_db": after - before if np.isfinite(before) else np.nan,
-                    "noisy_ssim": ssim(clean, noisy),
-                    "ssim": ssim(clean, denoised),
-                    "noisy_ssim_volume": ssim_volume(clean, noisy),
-                    "ssim_volume": ssim_volume(clean, denoised),
-                }
+            (after,) = score_batch(
+                str(pair), denoiser, noisy[None], clean[None], rounded, _COMPARED
             )
-    return pd.DataFrame(rows).astype({"iso": "Int64"})
+            before = {f"noisy_{name}": of(clean, noisy) for name, of in _COMPARED.items()}
+            rows.append(facts | {"part": number} | before | after)
+    scores = pd.DataFrame(rows).astype({"iso": "Int64"})
+    gain = scores["psnr_db"] - scores["noisy_psnr_db"].replace(np.inf, np.nan)
+    return scores.assign(gain_db=gain)[[*facts, "part", *MEASURES]]
 
 
-def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
-    """Return means over images: of all, or of each camera or ISO setting.
+def mean_scores(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """Return means over all images, or over those of each camera, ISO setting or scene.
 
     Parameters
     ----------
@@ -150,11 +133,11 @@ def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        images; exact, how many of them were given back exactly as the clean ones, whose PSNR is
-        infinite and in no mean; and the means of `MEASURES`. One row per group.
+        One row per group: images, their number; exact, how many of them were restored exactly
+        (their PSNR is infinite and left out of the means); and the means of `MEASURES`.
     """
     keys = ["image", "scene", "camera", "iso"]
-    # A measure that is infinite everywhere, as the PSNR of inputs without noise, stays so.
+    # A measure that is infinite everywhere, such as the PSNR of inputs without noise, stays so.
     infinite = np.isinf(scores[MEASURES])
     finite = scores[keys].join(scores[MEASURES].mask(infinite & ~infinite.all()))
     images = finite.groupby(keys, dropna=False, sort=False)[MEASURES].mean().reset_index()
@@ -167,9 +150,11 @@ def summarize(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
 
 
 def describe(scores: pd.DataFrame) -> str:
-    """Return means of all images, and of each camera and ISO setting where known, as text."""
-    tables = [summarize(scores)]
-    tables += [summarize(scores, [key]) for key in ("camera", "iso") if scores[key].nunique() > 1]
+    """Return means over all images, and by camera and ISO setting where known, as text."""
+    tables = [mean_scores(scores)]
+    tables += [
+        mean_scores(scores, [key]) for key in ("camera", "iso") if scores[key].nunique() > 1
+    ]
     return "\n\n".join(
         table.to_string(index=table.index.name is not None, float_format="{:.3f}".format)
         for table in tables

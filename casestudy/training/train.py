@@ -18,6 +18,8 @@ from casestudy.training.loop import Training
 from casestudy.training.manifest import load_training, read_manifest, refuse_seen
 from casestudy.training.settings import LOSSES, Parameters, TrainingSettings
 
+_USUAL = TrainingSettings()
+
 
 def train(
     model: keras.Model,
@@ -93,7 +95,14 @@ def train(
 
 
 def train_or_load(
-    model: keras.Model, experiment: Experiment, weights: str, epochs: int, **settings: object
+    model: keras.Model,
+    experiment: Experiment,
+    weights: str,
+    epochs: int,
+    batch_size: int = _USUAL.batch_size,
+    crop_size: int = _USUAL.crop_size,
+    learning_rate: float = _USUAL.learning_rate,
+    **settings: object,
 ) -> pd.DataFrame:
     """Train a network in an experiment's run folder, or load what was trained there before.
 
@@ -103,8 +112,8 @@ def train_or_load(
     experiment : Experiment
     weights : {"train", "run"}
         "run" loads what was trained there, whatever the settings; "train" trains.
-    epochs, **settings
-        See `train`.
+    epochs, batch_size, crop_size, learning_rate, **settings
+        Fields of `casestudy.training.settings.TrainingSettings`; the seed is the experiment's.
 
     Returns
     -------
@@ -123,7 +132,16 @@ def train_or_load(
         refuse_seen(read_manifest(model, experiment.models), table, table["dataset"].iloc[0])
         return history
     return train(
-        model, experiment.train, experiment.validation, epochs, experiment.models, **settings
+        model,
+        experiment.train,
+        experiment.validation,
+        epochs,
+        experiment.models,
+        batch_size=batch_size,
+        crop_size=crop_size,
+        learning_rate=learning_rate,
+        seed=experiment.seed,
+        **settings,
     )
 
 

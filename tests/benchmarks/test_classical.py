@@ -21,7 +21,7 @@ from casestudy.denoising.tiles import network_denoiser
 from casestudy.files.writing import written_whole
 from casestudy.models import load
 from casestudy.results import real_noise
-from casestudy.results.whole_images import evaluate, summarize
+from casestudy.results.whole_images import evaluate, mean_scores
 from tests.benchmarks import origins
 
 STRENGTHS = {
@@ -53,8 +53,8 @@ def test_classical_filter(benchmark, name, dataset):
     print(", ".join(f"{strength}: {gain:+.2f}" for strength, gain in gains.items()))
     best = max(gains, key=gains.get)
     scores = benchmark.pedantic(evaluate, (filters[best], held_out), rounds=1)
-    print(summarize(scores).to_string(index=False, float_format="{:.4f}".format))
-    print(summarize(scores, ["camera"]).to_string(float_format="{:.3f}".format))
+    print(mean_scores(scores).to_string(index=False, float_format="{:.4f}".format))
+    print(mean_scores(scores, ["camera"]).to_string(float_format="{:.3f}".format))
 
 
 @pytest.mark.parametrize("dataset", ["polyu", "sample"])
@@ -62,7 +62,7 @@ def test_nlm_of_the_command(benchmark, dataset):
     """`casestudy denoise --model nlm`: one strength for all."""
     denoiser = partial(nlm_skimage, strength=NLM_STRENGTH)
     scores = benchmark.pedantic(evaluate, (denoiser, parts(dataset)[2]), rounds=1)
-    print(f"\n{dataset}", summarize(scores).to_string(index=False, float_format="{:.4f}".format))
+    print(f"\n{dataset}", mean_scores(scores).to_string(index=False, float_format="{:.4f}".format))
 
 
 @pytest.mark.parametrize("name", FILTERS)
@@ -71,7 +71,7 @@ def test_classical_filter_on_clean_photographs(benchmark, name):
     denoiser = partial(FILTERS[name], strength=TUNED_ON_POLYU[name])
     scores = benchmark.pedantic(evaluate, (denoiser, photographs), rounds=1)
     print(f"\n{name}, strength {TUNED_ON_POLYU[name]}, output against input:")
-    print(summarize(scores).to_string(index=False, float_format="{:.4f}".format))
+    print(mean_scores(scores).to_string(index=False, float_format="{:.4f}".format))
 
 
 def test_lead_of_ridnet_over_bm3d_where_it_was_trained(benchmark):
@@ -113,7 +113,7 @@ def test_filters_on_real_noise(benchmark):
     ]
     np.testing.assert_allclose(scores["psnr_db"], stored["psnr_db"], atol=0.01)
     np.testing.assert_allclose(scores["ssim"], stored["ssim"], atol=0.001)
-    print("\n", real_noise.summarize(real_noise.read_scores()).round(3).to_string())
+    print("\n", real_noise.leads(real_noise.read_scores()).round(3).to_string())
 
 
 def parts(dataset: str) -> tuple[list[Pair], list[Pair], list[Pair]]:

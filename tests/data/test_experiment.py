@@ -63,9 +63,7 @@ def test_limits_are_kept(pair_folder, tmp_path):
         str(tmp_path / "run"),
         patch_size=32,
         max_pairs=3,
-        max_train_patches=2,
-        max_test_patches=1,
-    )
+    ).at_most(train=2, test=1)
     assert (len(small.train), len(small.test)) == (2, 1)
 
 

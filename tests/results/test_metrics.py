@@ -131,5 +131,5 @@ def test_score_gives_every_call_a_batch_of_one_shape(patches):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_results_that_are_no_numbers_are_refused(patches, value):
-    with pytest.raises(CaseStudyError, match="broken: a result holds values that are no numbers"):
+    with pytest.raises(CaseStudyError, match="broken: a result holds values that are not numbers"):
         score("broken", lambda batch: np.where(batch > 0.5, value, batch), patches)

@@ -17,7 +17,7 @@ def scores():
 
 
 def test_means_of_the_networks_are_those_in_the_head_of_each_card(scores):
-    table = real_noise.summarize(scores).set_index("method")
+    table = real_noise.leads(scores).set_index("method")
     assert table["psnr_db"].is_monotonic_decreasing
     for network, title in released.titles().items():
         card = (released.FOLDER / f"{network}.md").read_text()
@@ -53,7 +53,7 @@ def test_a_lead_is_paired_and_its_interval_is_over_scenes():
     )
     lead = [1.0, 1, 1, 1, -1, -1]
     other = rival.assign(method="other", psnr_db=rival["psnr_db"] + lead, gain_db=2.0)
-    table = real_noise.summarize(pd.concat([rival, other.iloc[::-1]])).set_index("method")
+    table = real_noise.leads(pd.concat([rival, other.iloc[::-1]])).set_index("method")
     assert table.index.tolist() == ["other", "BM3D"]
     assert table.loc["BM3D", "ahead_db":"ahead_scenes"].tolist() == [0] * 5
     ahead = table.loc["other"]

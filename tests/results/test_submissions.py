@@ -116,7 +116,7 @@ def test_a_folder_of_something_else_is_refused(blocks, tmp_path):
     submit_sidd(same, NLM, out)
     with pytest.raises(CaseStudyError, match="another method"):
         submit_sidd(same, {"model": "ridnet"}, out)
-    with pytest.raises(CaseStudyError, match="is no submission"):
+    with pytest.raises(CaseStudyError, match="is not a submission"):
         submit_sidd(same, NLM, tmp_path / "sidd")
 
 
@@ -143,12 +143,12 @@ def test_a_folder_that_cannot_be_written_is_named(blocks, tmp_path):
         (lambda folder: (folder / "info.mat").unlink(), r"dnd_2017 with info\.mat"),
         (
             lambda folder: (folder / "info.mat").write_bytes(b"text"),
-            r"info\.mat is no file of DND",
+            r"info\.mat cannot be read as a file of DND",
         ),
         (lambda folder: (folder / "images_srgb/0002.mat").unlink(), r"0002\.mat is missing"),
         (
             lambda folder: h5py.File(folder / "images_srgb/0001.mat", "w").close(),
-            r"0001\.mat is no file of DND that can be read .*InoisySRGB",
+            r"0001\.mat cannot be read as a file of DND .*InoisySRGB",
         ),
     ],
 )

@@ -7,7 +7,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from casestudy import CaseStudyError
 from casestudy.data.catalogue import load_pairs
 from casestudy.models import build
-from casestudy.results.whole_images import describe, evaluate, evaluate_network, summarize
+from casestudy.results.whole_images import describe, evaluate, evaluate_network, mean_scores
 from casestudy.training.manifest import refuse_seen
 
 
@@ -43,7 +43,7 @@ def test_large_images_are_scored_on_squares_and_count_once(tmp_path):
     scores = evaluate(denoiser, load_pairs(f"folder:{tmp_path}"))
     assert shapes == [(1, 512, 512, 3)] * 6 + [(1, 48, 64, 3)]
     assert scores["part"].tolist() == [0, 1, 2, 3, 4, 5, 0]
-    summary = summarize(scores)
+    summary = mean_scores(scores)
     assert summary["images"].item() == 2
     of_each = scores.groupby("image")["psnr_db"].mean()
     assert summary["psnr_db"].item() == pytest.approx(of_each.mean())
@@ -69,7 +69,7 @@ def test_squares_cover_a_large_image(tmp_path, size):
 
 def test_a_result_that_is_no_number_is_an_error(pair_folder):
     pairs = load_pairs(f"folder:{pair_folder}")
-    with pytest.raises(CaseStudyError, match=r"scene0.*no numbers"):
+    with pytest.raises(CaseStudyError, match=r"scene0.*not numbers"):
         evaluate(lambda noisy: noisy * np.nan, pairs)
 
 
@@ -91,7 +91,7 @@ def test_images_given_back_exactly_are_counted_and_in_no_mean(tmp_path):
     brighter = evaluate(
         lambda noisy: np.where(noisy > 0, noisy + 1 / 255, 0), load_pairs(f"folder:{tmp_path}")
     )
-    summary = summarize(brighter).iloc[0]
+    summary = mean_scores(brighter).iloc[0]
     assert (summary["images"], summary["exact"]) == (2, 1)
     # An error of one level everywhere: 20 log10(255).
     assert summary["psnr_db"] == pytest.approx(48.13, abs=0.01)
@@ -101,7 +101,7 @@ def test_images_given_back_exactly_are_counted_and_in_no_mean(tmp_path):
 def test_means_are_told_by_camera_and_iso_where_known():
     pairs = [pair for pair in load_pairs("sample") if pair.scene == "cat"]
     scores = evaluate(half_way, pairs)
-    by_camera = summarize(scores, ["camera"])
+    by_camera = mean_scores(scores, ["camera"])
     assert by_camera["images"].tolist() == [3, 3]
     expected = scores[scores["camera"] == "simulated Pixel"]["psnr_db"].mean()
     assert by_camera.loc["simulated Pixel", "psnr_db"] == pytest.approx(expected)

@@ -325,7 +325,7 @@ def real_scores() -> tuple[pd.DataFrame, int, float]:
     """Return all methods' scores on real noise, the number of crops, and their noisy PSNR."""
     scores = real_noise.read_scores()
     crops = scores.drop_duplicates("image")
-    return real_noise.summarize(scores), len(crops), crops["noisy_psnr_db"].mean()
+    return real_noise.leads(scores), len(crops), crops["noisy_psnr_db"].mean()
 
 
 @st.cache_data(show_spinner=False)
