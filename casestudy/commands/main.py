@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -236,7 +237,7 @@ def denoise(
     from tqdm import tqdm
 
     from casestudy.denoising.methods import photo_denoiser
-    from casestudy.denoising.photographs import Denoise, denoise_file, denoise_folder
+    from casestudy.denoising.photographs import Denoise, denoise_file
     from casestudy.denoising.tiles import check_tiles
 
     check_tiles(tile)
@@ -245,14 +246,23 @@ def denoise(
     def load() -> Denoise:
         return partial(photo_denoiser(model, runtime, tile), progress=progress)
 
-    if not source.is_dir():
+    if source.is_dir():
+        made_by = model if model == "nlm" else f"{model} with {runtime}"
+        _denoise_folder(load, made_by, source, target, overwrite)
+    else:
         target = target / source.name if target.is_dir() else target
         photo = denoise_file(load, source, target, overwrite)
         for sentence in photo.conversions:
             typer.echo(f"{source}: {sentence}", err=True)
         typer.echo(target)
-        return
-    made_by = model if model == "nlm" else f"{model} with {runtime}"
+
+
+def _denoise_folder(
+    load: Callable, made_by: str, source: Path, target: Path, overwrite: bool
+) -> None:
+    # Imported here for a fast start-up.
+    from casestudy.denoising.photographs import denoise_folder
+
     try:
         outcome = denoise_folder(load, made_by, source, target, overwrite)
     except KeyboardInterrupt:
@@ -271,7 +281,8 @@ def denoise(
         f"{target}: {len(outcome.done)} denoised, {len(outcome.skipped)} were there, "
         f"{len(outcome.failed)} failed"
     )
-    raise typer.Exit(1 if outcome.failed else 0)
+    if outcome.failed:
+        raise typer.Exit(1)
 
 
 @app.command(cls=NamesNetworks)

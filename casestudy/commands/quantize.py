@@ -23,14 +23,12 @@ CARD_PATCHES = 12
 def write_file(
     model: keras.Model, kind: str, file: Path, floats: Sequence[str], command: str
 ) -> Path:
-    """Write a network as a LiteRT file and a card next to it; return the card's path.
+    """Write a trained network as a LiteRT file and a card next to it; return the card's path.
 
     Parameters
     ----------
-    model : keras.Model
-        Trained.
-    kind, floats
-        See `convert`, which calibrates on the training scenes of `sample`.
+    model, kind, floats
+        See `convert`, which is calibrated on the training scenes of `sample`.
     file : Path
     command : str
         The command that makes the file, for the card.

@@ -76,12 +76,7 @@ def release(network: str, folder: Path) -> None:
 def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFrame]) -> str:
     """Return a model card, in the layout that Hugging Face asks for, as Markdown.
 
-    Parameters
-    ----------
-    network : str
-    manifest : dict
-    scores : dict of DataFrame
-        From `casestudy.results.whole_images.evaluate`, by dataset.
+    `scores` holds, by dataset, tables from `casestudy.results.whole_images.evaluate`.
     """
     return render(
         "card.md.j2",

@@ -52,8 +52,6 @@ def train(
     """
     # Imported here for a fast start-up: Keras takes seconds, and --help does not need it.
     from casestudy.files.folders import absolute, reports_root, run_name
-    from casestudy.models import build, released
-    from casestudy.models.weights import load_weights
     from casestudy.training.train import train
 
     settings["dataset"] = absolute(settings["dataset"])
@@ -61,12 +59,7 @@ def train(
     if recipe:
         settings |= _of_recipe(context, recipe, model)
     settings = check_parameters(settings, Parameters)
-    sizes = {"filters": settings["filters"]} if settings["filters"] else {}
-    precision = "mixed_bfloat16" if settings["bfloat16"] else "float32"
-    network, first = build(model, settings["seed"], precision, **sizes), None
-    if start == "released":
-        load_weights(network, released.released_file(model, ".safetensors"))
-        first = released.read_manifest(model)
+    network, first = _network(model, settings, start)
     folder = reports_root() / run_name(recipe or settings["dataset"], run) / "models"
     patches = _patches(recipe, settings, folder)
     chosen = {name: value for name, value in settings.items() if name in TRAINING}
@@ -101,6 +94,21 @@ def _of_recipe(context: typer.Context, name: str, network: str) -> dict[str, obj
         option = others[0].replace("_", "-")
         raise CaseStudyError(f"--{option}: recipe {name} has its own data. Leave it out.")
     return {k: value for k, value in recipes.recipe(name, network).items() if k not in given}
+
+
+def _network(model: str, settings: dict[str, object], start: str) -> tuple:
+    """Return a network to train, and the manifest of its first weights, if there is one."""
+    # Imported here for a fast start-up: Keras takes seconds.
+    from casestudy.models import build, released
+    from casestudy.models.weights import load_weights
+
+    sizes = {"filters": settings["filters"]} if settings["filters"] else {}
+    precision = "mixed_bfloat16" if settings["bfloat16"] else "float32"
+    network = build(model, settings["seed"], precision, **sizes)
+    if start == "random":
+        return network, None
+    load_weights(network, released.released_file(model, ".safetensors"))
+    return network, released.read_manifest(model)
 
 
 def _patches(recipe: str | None, settings: dict[str, object], folder: Path) -> dict[str, object]:

@@ -18,12 +18,7 @@ from casestudy.files.writing import written_whole
 def save_checkpoint(path: Path, arrays: dict[str, np.ndarray], state: dict[str, object]) -> None:
     """Write a checkpoint; an existing one becomes the previous one.
 
-    Parameters
-    ----------
-    path : Path
-    arrays : dict of str to ndarray
-    state : dict
-        Serializable as JSON.
+    `state` holds what JSON can hold.
     """
     text = json.dumps(state)
     with written_whole(path) as temporary:

@@ -48,7 +48,7 @@ class Progress:
 
     epoch: int = 0  # completed epochs
     step: int = 0  # completed batches of the next epoch
-    loss_sum: float = 0.0  # over these batches, of their mean losses
+    loss_sum: float = 0.0  # of these batches' mean losses
     seconds: float = 0.0  # spent on these batches
     best_psnr_db: float = -math.inf  # in validation
     history: list[dict[str, float]] = field(default_factory=list)  # one row per completed epoch
