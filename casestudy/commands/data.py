@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from casestudy import CaseStudyError
 
@@ -12,25 +13,39 @@ Dataset = Annotated[str, typer.Argument(help="A name from `casestudy data list`,
 data_app = typer.Typer(no_args_is_help=True, help="See, fetch and check datasets.")
 
 
+class NamesDatasets(TyperCommand):
+    """A command whose help may hold {fetched} or {added}, which become names of datasets."""
+
+    def get_params(self, ctx: typer.Context) -> list:
+        # Imported here for a fast start-up.
+        from casestudy.data.catalogue import DATASETS
+
+        records = DATASETS.values()
+        fetched = " or ".join(record.name for record in records if record.fetch)
+        added = " or ".join(record.name for record in records if record.add)
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
+            if text := getattr(parameter, "help", None):
+                parameter.help = text.format(fetched=fetched, added=added)
+        return parameters
+
+
 @data_app.command("list")
 def data_list() -> None:
-    """Tell which datasets are there, and how to get the others."""
+    """Show which datasets are there, and how to get the others."""
     # Imported here for a fast start-up.
-    import pandas as pd
-
     from casestudy.data.getting.fetch import availability
 
     for row in availability().itertuples():
         typer.secho(row.dataset, bold=True)
         typer.echo(f"  {row.what}")
         typer.echo(f"  terms: {row.terms}")
-        there = row.pairs is not pd.NA and row.pairs > 0
-        typer.echo(f"  {row.pairs} pairs: {row.where}" if there else f"  to get it: {row.get}")
+        typer.echo(f"  {row.pairs} pairs: {row.where}" if row.pairs else f"  to get it: {row.get}")
 
 
-@data_app.command("fetch")
-def data_fetch(dataset: Annotated[str, typer.Argument(help="polyu or sidd.")]) -> None:
-    """Download a dataset into the data root; an interrupted download goes on."""
+@data_app.command("fetch", cls=NamesDatasets)
+def data_fetch(dataset: Annotated[str, typer.Argument(help="{fetched}.")]) -> None:
+    """Download a dataset into the data root; after an interruption, the same command resumes."""
     # Imported here for a fast start-up.
     from casestudy.data.getting.fetch import fetch
 
@@ -38,15 +53,18 @@ def data_fetch(dataset: Annotated[str, typer.Argument(help="polyu or sidd.")]) -
     typer.echo(f"{dataset} is in {folder}" if folder else f"{dataset} needs no download")
 
 
-@data_app.command("add")
+@data_app.command("add", cls=NamesDatasets)
 def data_add(
-    dataset: Annotated[str, typer.Argument(help="sidd or renoir.")],
+    dataset: Annotated[str, typer.Argument(help="{added}.")],
     archives: Annotated[list[Path], typer.Argument(help="Zip or tar files you downloaded.")],
 ) -> None:
-    """Verify archives of a dataset and unpack them into the data root; goes on if interrupted."""
+    """Verify archives of a dataset and unpack them into the data root.
+
+    After an interruption, the same command resumes.
+    """
     # Imported here for a fast start-up.
     from casestudy.data.catalogue import load_pairs
-    from casestudy.data.getting.add import add
+    from casestudy.data.getting.fetch import add
 
     folder = add(dataset, archives)
     try:
@@ -72,9 +90,9 @@ def data_check(dataset: Dataset) -> None:
 def data_prepare(
     dataset: Dataset,
     protocol: Annotated[str, typer.Option(help="native, or article: resize first.")] = "native",
-    patch_size: Annotated[int, typer.Option(help="Pixels.")] = 256,
+    patch_size: Annotated[int, typer.Option(help="Pixels: 32, 64, 128, 256 or 512.")] = 256,
 ) -> None:
-    """Cut a dataset into patches ahead of notebooks and trainings, which else do it themselves.
+    """Cut a dataset into patches before notebooks and trainings, which else do it themselves.
 
     Example: casestudy data prepare sidd --protocol article
     """

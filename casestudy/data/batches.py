@@ -18,21 +18,21 @@ from casestudy.data.camera import (
 from casestudy.data.patches import Patches
 from casestudy.data.sets import sample
 
-UNKNOWN = -1.0  # in a noise level map: nobody knows how strong the noise is
+UNKNOWN = -1.0  # in a noise level map: the strength of the noise is not known
 
 # Share of simulated captures that stay without noise: a network should learn to leave a clean
 # photograph alone.
 NOISELESS_SHARE = 1 / 8
 
 JPEG_BLOCK = 16  # px, with colour at half the resolution
-USUAL_QUALITY = 75  # of JPEG files, where programs are not told: libjpeg's, Pillow's, MATLAB's
+USUAL_QUALITY = 75  # of JPEG files: the default of libjpeg, Pillow and MATLAB
 
 
 class PatchBatches(keras.utils.PyDataset):
     """Batches of noisy and clean patches; each epoch has an order, crops and noise of its own.
 
-    Whatever is random depends on `seed`, the epoch and the batch alone, so that a training can
-    continue anywhere.
+    Whatever is random depends only on `seed`, the epoch and the batch, so a training can resume
+    anywhere.
 
     Parameters
     ----------
@@ -40,32 +40,32 @@ class PatchBatches(keras.utils.PyDataset):
     batch_size : int
         Patches per batch.
     crop_size : int
-        Side in pixels of the square that is cut out of each patch at random. 0 means whole
-        patches, and so does a crop larger than they are.
+        Side in pixels of the square that is cut out of each patch at random. 0, or more than the
+        size of a patch, means whole patches.
     training : bool
         Shuffle, and flip and turn each pair into one of its eight orientations at random. The
-        patches left after the last full batch wait for another epoch's order. Otherwise the
-        order is that of the patches, and the last batch holds what is left.
+        patches after the last full batch are left out of this epoch. Otherwise the order is that
+        of the patches, and the last batch holds the rest.
     simulated_share : float
         Share of every batch under simulated noise: a clean patch, in `random_light`, is
-        photographed again by a random simulated camera, or, of `NOISELESS_SHARE`, left so.
+        photographed again by a random simulated camera. A `NOISELESS_SHARE` of them is not.
     simulated_from : Patches or None
-        Where those clean patches are drawn from; None: it is the patch whose turn it is.
+        Where those clean patches are drawn from; None: the patch of this position itself.
     recompressed_share : float
         Share of the other patches that are compressed to JPEG once more, as photographs are
         when they are passed on: noise is then smoother, and has less colour. Noisy and clean
-        image are compressed alike, because what the compression takes is not noise; half of them
-        at a quality of `USUAL_QUALITY`, the others at one uniform in 60 to 100.
+        image are compressed alike, because the loss is not noise; half of them at a quality of
+        `USUAL_QUALITY`, the others at one drawn uniformly from 60 to 100.
     exposure_matched : bool
         Shift the other patches' clean colours to the mean of the noisy ones. Two shots of a scene
-        differ in exposure where lamps flicker, by up to five of 255 levels in PolyU. That can
-        not be seen in the noisy one, so a network would only learn it of each scene by heart.
+        differ in exposure where lamps flicker, by up to five of 255 levels in PolyU. The noisy
+        one does not show that, so a network could only learn it by heart for each scene.
     level_maps : bool
-        Give CBDNet's noise level map as a second target. It is known for captures of `sample`
+        Add CBDNet's noise level map as a second target. It is known for captures of `sample`
         and of `simulated_share`, and `UNKNOWN` for others.
     seed : int
     workers : int
-        Threads that make batches while a network is trained on those before.
+        Threads that make batches while a network is trained on earlier ones.
 
     Notes
     -----
@@ -151,8 +151,9 @@ class PatchBatches(keras.utils.PyDataset):
     ) -> tuple[np.ndarray, np.ndarray, Camera | None, float]:
         if rng.random() >= self.recompressed_share:
             noisy, clean = self._crop(self.patches, patch, self.crop_size, rng)
-            return noisy, self._matched(clean, patch), *self._camera(patch)
-        # A photograph may have been cut anywhere, so JPEG's blocks may begin anywhere.
+            name, iso = self.patches.table.loc[patch, ["camera", "iso"]]
+            return noisy, self._matched(clean, patch), sample.CAMERAS_BY_NAME.get(name), iso
+        # A photograph may have been cropped anywhere, so JPEG's blocks may begin anywhere.
         side = min(self.crop_size + JPEG_BLOCK, self.patches.size)
         noisy, clean = self._crop(self.patches, patch, side, rng)
         quality = USUAL_QUALITY if rng.random() < 0.5 else int(rng.integers(60, 101))
@@ -164,7 +165,7 @@ class PatchBatches(keras.utils.PyDataset):
     def _matched(self, clean: np.ndarray, patch: int) -> np.ndarray:
         if not self.exposure_matched:
             return clean
-        # Of the whole patch, in whose mean there is no noise left.
+        # The mean of the whole patch is nearly free of noise.
         whole = self.patches.crop(patch, 0, 0, self.patches.size)
         noisy_mean, clean_mean = (np.array(cv2.mean(image)[:3]) for image in whole)
         return np.clip(clean + (noisy_mean - clean_mean), 0, 255).astype(np.float32)
@@ -188,11 +189,6 @@ class PatchBatches(keras.utils.PyDataset):
     ) -> tuple[np.ndarray, np.ndarray]:
         top, left = rng.integers(source.size - side + 1, size=2)
         return source.crop(patch, top, left, side)
-
-    def _camera(self, patch: int) -> tuple[Camera | None, float]:
-        """Return the simulated camera and ISO that a patch was captured with, or None."""
-        name, iso = self.patches.table.loc[patch, ["camera", "iso"]]
-        return sample.CAMERAS_BY_NAME.get(name), iso
 
 
 def oriented(image: np.ndarray, orientation: int) -> np.ndarray:

@@ -41,7 +41,7 @@ XYZ_TO_CAMERAS = np.array(
 )
 
 # Noise Flow's table of five phones, lowest and highest: ISO; shot noise per unit of ISO (Pixel and
-# LG G4); read noise per unit of ISO squared (Galaxy S6, which shows next to none, and Nexus 6).
+# LG G4); read noise per unit of ISO squared (Galaxy S6, which has next to none, and Nexus 6).
 PHONES = np.array([[50, 2.2e-6, 1e-13], [3200, 7.4e-6, 8.1e-11]])
 
 # Malvar, He, Cutler 2004, in eighths: green at red or blue; red where its row, or its column,
@@ -66,34 +66,18 @@ OPPOSITE = np.array(
 
 @dataclass(frozen=True)
 class Camera:
-    """How a simulated camera sees and develops light.
-
-    Parameters
-    ----------
-    name : str
-    shot_per_iso : float
-        Variance of shot noise per unit of light and unit of ISO: lambda_shot = a ISO.
-    read_per_iso2, read_floor : float
-        Variance of read noise: lambda_read = b ISO^2 + c, in squared units of full scale.
-    red_gain, blue_gain : float
-        White balance, green being 1.
-    brightness : float
-        Gain that developing applies to every channel.
-    colour_weights : tuple of 4 floats
-        Mixture of the four measured colour matrices; sums to 1.
-    jpeg_quality : int
-        OpenCV's scale, 0 to 100.
-    """
+    """How a simulated camera sees and develops light."""
 
     name: str
-    shot_per_iso: float
-    read_per_iso2: float
-    read_floor: float
-    red_gain: float = 2.15
+    shot_per_iso: float  # a in the variance of shot noise per unit of light, a ISO
+    read_per_iso2: float  # b in the variance of read noise, b ISO^2 + c; full scale is 1
+    read_floor: float  # c
+    red_gain: float = 2.15  # of white balance; green is 1
     blue_gain: float = 1.7
-    brightness: float = 1 / 0.8
+    brightness: float = 1 / 0.8  # gain of every channel when developing
+    # Shares of the four measured colour matrices.
     colour_weights: tuple[float, float, float, float] = (0.25, 0.25, 0.25, 0.25)
-    jpeg_quality: int = 95
+    jpeg_quality: int = 95  # OpenCV's scale, 0 to 100
 
     def noise_levels(self, iso: float) -> tuple[float, float]:
         """Return (lambda_shot, lambda_read) at an ISO setting."""
@@ -117,9 +101,9 @@ NOISELESS = Camera("noiseless", shot_per_iso=0, read_per_iso2=0, read_floor=0)
 def random_camera(rng: np.random.Generator) -> Camera:
     """Draw a camera, to be used at ISO 1.
 
-    White balance, brightness and colours as Brooks et al. draw them. Noise, by equal chances:
-    as they draw it; or as that of a phone, which has far more read noise, at an ISO setting
-    from 50 to 3200. JPEG quality is uniform in 60 to 100, as Guo et al. recommend.
+    White balance, brightness and colours are drawn as by Brooks et al. With equal chances, noise
+    is drawn as by them, or as that of a phone at ISO 50 to 3200, which has far more read noise.
+    JPEG quality is uniform in 60 to 100, as Guo et al. recommend.
     """
     draw_noise = rng.choice([_camera_noise, _phone_noise])
     shot, read = draw_noise(rng)
@@ -144,7 +128,7 @@ def _camera_noise(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _phone_noise(rng: np.random.Generator) -> tuple[float, float]:
-    """Draw (lambda_shot, lambda_read) within what Noise Flow measured of SIDD's phones."""
+    """Draw (lambda_shot, lambda_read) in the ranges that Noise Flow measured for SIDD's phones."""
     iso, shot_per_iso, read_per_iso2 = np.exp(rng.uniform(*np.log(PHONES)))
     return shot_per_iso * iso, read_per_iso2 * iso**2 + rng.uniform(1e-6, 3e-6)
 
@@ -152,10 +136,10 @@ def _phone_noise(rng: np.random.Generator) -> tuple[float, float]:
 def random_light(photograph: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return a photograph as if taken in less light, and of things in stronger colours.
 
-    What noise takes below black is cut off, so that dark places and the absent colours of vivid
-    ones come out too bright on average. To take that back is to be learnt, too, and photographs
-    by day show too little of it. Light falls by up to two stops, saturation rises to up to twice
-    as much, both log-uniform.
+    Values that noise moves below black are cut off, so dark places and the absent colours of
+    vivid ones come out too bright on average. A network has to learn to undo that, too, and
+    photographs taken by day show too little of it. Light falls by up to two stops, saturation
+    rises to up to twice as much, both log-uniform.
 
     Parameters
     ----------
@@ -179,9 +163,9 @@ def capture(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Photograph a clean image again with a simulated camera.
 
-    The clean image is the camera's own rendering of the mosaic without noise, not the original
+    The clean image of the pair is the camera's own rendering of the mosaic without noise, not the
     photograph: a mosaic cannot hold every detail of an image of the same size, and a network
-    would be taught to undo demosaicking instead of noise. Only the noisy image is compressed.
+    would learn to undo demosaicking instead of noise. Only the noisy image is compressed.
 
     Parameters
     ----------
@@ -204,11 +188,11 @@ def capture(
 
 
 def noise_level_map(clean: np.ndarray, camera: Camera, iso: float) -> np.ndarray:
-    """Return how strong a camera's noise is at each pixel of a photograph it developed.
+    """Return the strength of a camera's noise at each pixel of a photograph it developed.
 
-    CBDNet's level map, in units of the photograph: half the distance between what light one
-    standard deviation above and one below would be developed into. What demosaicking does to
-    noise is averaged over the Bayer cell; JPEG is left out.
+    This is CBDNet's level map, in units of the photograph: half the distance between the values
+    developed from light one standard deviation above and one below. The effect of demosaicking
+    on noise is averaged over the Bayer cell; that of JPEG is left out.
 
     Parameters
     ----------
@@ -236,13 +220,7 @@ def noise_level_map(clean: np.ndarray, camera: Camera, iso: float) -> np.ndarray
 
 @cache
 def _demosaicked_covariance() -> np.ndarray:
-    """Return how unit noise in red, green or blue pixels spreads to the three channels.
-
-    Returns
-    -------
-    ndarray, shape (3, 3, 3)
-        A covariance matrix for each colour of pixel, mean over the Bayer cell.
-    """
+    """Return the channels' covariance (3, 3, 3) from unit noise in red, green and blue pixels."""
     covariance = np.zeros((3, 3, 3))
     for row, column, colour in ((6, 6, 0), (6, 7, 1), (7, 6, 1), (7, 7, 2)):
         impulse = np.zeros((14, 14), np.float32)
@@ -279,12 +257,12 @@ def unprocess(photograph: np.ndarray, camera: Camera) -> np.ndarray:
 def add_noise(raw: np.ndarray, shot: float, read: float, rng: np.random.Generator) -> np.ndarray:
     """Add heteroscedastic Gaussian noise of variance shot * raw + read.
 
-    The Gaussian approximation of photon (shot) noise plus electronic (read) noise on
-    normalised linear sensor values.
+    This is the Gaussian approximation of photon (shot) plus electronic (read) noise.
 
     Parameters
     ----------
     raw : ndarray, float32 in [0, 1]
+        Linear light on the sensor.
     shot, read : float
         lambda_shot and lambda_read.
     rng : numpy.random.Generator
@@ -292,7 +270,7 @@ def add_noise(raw: np.ndarray, shot: float, read: float, rng: np.random.Generato
     Returns
     -------
     ndarray of raw's shape
-        float32; float64 where `shot` or `read` is NumPy's, as those of `random_camera` are. Not
+        float32; float64 where `shot` or `read` is of a NumPy type, as from `random_camera`. Not
         clipped: a sensor's black level keeps values below zero.
     """
     deviation = np.sqrt(shot * raw + read)

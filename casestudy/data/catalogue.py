@@ -1,27 +1,39 @@
-"""Where noisy-clean pairs come from: one function, `load_pairs`, for every dataset."""
+"""Where noisy-clean pairs come from: the records of all datasets, by name."""
 
 from casestudy import CaseStudyError
-from casestudy.data.pairs import FilePair, Pair
+from casestudy.data.dataset import Dataset
+from casestudy.data.pairs import Pair
 from casestudy.data.sets import bsds500, folder, polyu, renoir, sample, sidd, sidd_blocks
+from casestudy.files.folders import own_folder
 
-__all__ = ["DATASETS", "FilePair", "Pair", "load_pairs"]
+SIDD_AND_RENOIR = Dataset(
+    name="sidd+renoir",
+    summary="both, as in the article: 541 pairs",
+    terms="those of both",
+    get="get both",
+    where=lambda found: "as above",
+    parts=(sidd.SIDD, renoir.RENOIR),
+    families=(*sidd.SIDD.families, *renoir.RENOIR.families),
+)
 
-# name: function that returns the dataset's pairs
-DATASETS = {
-    "sample": sample.pairs,
-    "polyu": polyu.pairs,
-    "polyu-frames": polyu.frame_pairs,
-    "bsds500": bsds500.pairs,
-    "bsds500-clean": bsds500.clean_pairs,
-    "sidd": sidd.pairs,
-    "renoir": renoir.pairs,
-    "sidd+renoir": lambda: sidd.pairs() + renoir.pairs(),  # the article's 541
-    "sidd-validation": sidd_blocks.pairs,
+DATASETS: dict[str, Dataset] = {
+    each.name: each
+    for each in (
+        sample.SAMPLE,
+        polyu.CROPS,
+        polyu.FRAMES,
+        bsds500.CAPTURED,
+        bsds500.CLEAN,
+        sidd.SIDD,
+        renoir.RENOIR,
+        SIDD_AND_RENOIR,
+        sidd_blocks.VALIDATION,
+    )
 }
 
 
-def load_pairs(dataset: str) -> list[Pair]:
-    """Return the pairs of a named dataset, in a fixed order.
+def record(dataset: str) -> Dataset:
+    """Return what is known of a dataset.
 
     Parameters
     ----------
@@ -29,22 +41,28 @@ def load_pairs(dataset: str) -> list[Pair]:
         A name in `DATASETS`, or `folder:PATH` for pairs of your own in `PATH/noisy` and
         `PATH/clean`.
 
-    Returns
-    -------
-    list of Pair
-        At least one.
-
     Raises
     ------
     CaseStudyError
-        If the name is unknown or the dataset's files are not there; the message says how to
-        get them.
+        If the name is unknown.
     """
-    if dataset.startswith("folder:"):
-        return folder.pairs(dataset.removeprefix("folder:"))
+    if path := own_folder(dataset):
+        return folder.record(dataset, path)
     if dataset not in DATASETS:
         raise CaseStudyError(
             f"Unknown dataset {dataset!r}. Known: {', '.join(DATASETS)}, "
             "and folder:PATH for your own pairs."
         )
-    return DATASETS[dataset]()
+    return DATASETS[dataset]
+
+
+def load_pairs(dataset: str) -> list[Pair]:
+    """Return the pairs of a named dataset, in a fixed order; see `record` for its name.
+
+    Raises
+    ------
+    CaseStudyError
+        If the name is unknown, or the dataset's files are not there; the message says how to
+        get them.
+    """
+    return record(dataset).load()

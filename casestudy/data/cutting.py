@@ -1,7 +1,7 @@
 """Cutting photographs into equal squares on disk, by a few processes with one pair each.
 
-Where every patch goes is known from the photographs' headers, so the processes write to one file
-without waiting for each other, and its content does not depend on how many they are.
+The place of every patch is known from the photographs' headers. So the processes write to one
+file without waiting for each other, and its content does not depend on their number.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ TABLE, MANIFEST = "patches.csv", "manifest.json"
 ARTICLE_SIDE = 1024  # px: the article's protocol resizes every photograph to this square
 
 MOST_WORKERS = 4  # each holds a pair: a quarter of a gigabyte for photographs of 16 megapixels
-MEGAPIXELS_PER_WORKER = 200  # what one reads in a few seconds; starting another takes one
+MEGAPIXELS_PER_WORKER = 200  # one reads them in a few seconds; starting another takes a second
 
 
 def cut(
@@ -49,15 +49,15 @@ def cut(
     Parameters
     ----------
     folder : Path
-        Is made.
+        Must not exist yet.
     dataset, pairs, size, protocol, workers
         See `casestudy.data.patches.cut_patches`.
 
     Raises
     ------
     CaseStudyError
-        If a pair cannot be read or is smaller than a patch, before anything is cut where the
-        header tells; if the disk has no room; if a process was killed.
+        If a pair cannot be read or is smaller than a patch (before anything is cut, where the
+        header shows it); if the disk has no room; if a process was killed.
     OSError
         If the folder cannot be written.
     """
@@ -77,16 +77,28 @@ def cut(
     ]
     done = _all_done(tasks, workers or _sensible_workers(megapixels))
     progress = tqdm(done, f"cutting {dataset} into patches", len(pairs), unit="pair", leave=False)
+    digests = list(progress)
     _write_table(folder / TABLE, dataset, pairs, counts)
-    _write_manifest(folder, dataset, pairs, size, protocol, list(progress))
+    manifest = {
+        "dataset": dataset,
+        "protocol": protocol,
+        "patch_size": size,
+        "pixels sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
+        "files": {name: (folder / name).stat().st_size for name in (NOISY, CLEAN, TABLE)},
+        "pairs": [
+            {"image": pair.id, "made from": pair.fingerprint(), "pixels sha256": digest}
+            for pair, digest in zip(pairs, digests, strict=True)
+        ],
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 
 
 def corners(shape: tuple[int, int], size: int, name: str = "The image") -> list[tuple[int, int]]:
     """Return the (top, left) corners of the patches of an image.
 
-    Along each side stand as many patches as fit into it, rounded to the nearest number, evenly
-    spaced from edge to edge. They overlap where that was rounded up; where it was rounded down,
-    up to half a patch is left out between them, or after a single one.
+    Along each side, the number of patches is that which fits, rounded to the nearest. They are
+    evenly spaced from edge to edge: overlapping where the number was rounded up, and with up to
+    half a patch left out between them, or after a single one, where it was rounded down.
 
     Parameters
     ----------
@@ -95,7 +107,7 @@ def corners(shape: tuple[int, int], size: int, name: str = "The image") -> list[
     size : int
         Side of a patch in pixels.
     name : str
-        What the error calls the image.
+        The image's name in the error.
 
     Raises
     ------
@@ -181,9 +193,9 @@ def _all_done(tasks: list[tuple], workers: int) -> Iterator[str]:
 
 @contextmanager
 def _no_script() -> Iterator[None]:
-    """Keep processes that start from importing the script that asks for them.
+    """Keep new processes from importing the script that starts them.
 
-    Without `if __name__ == "__main__":` it would ask again in each of them, and wait forever.
+    Without `if __name__ == "__main__":` it would start more in each of them, and wait forever.
     """
     script = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -195,7 +207,7 @@ def _no_script() -> Iterator[None]:
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)  # there are as many processes as cores
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted and ends this one
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -220,7 +232,7 @@ def _refuse_full_disk(folder: Path, dataset: str, needed: int) -> None:
 
 
 def _write_table(path: Path, dataset: str, pairs: Sequence[Pair], counts: list[int]) -> None:
-    import pandas as pd  # the processes that cut do without
+    import pandas as pd  # not imported by the processes that cut
 
     rows = [
         (dataset, pair.id, pair.scene, pair.camera, pair.iso, number)
@@ -229,25 +241,3 @@ def _write_table(path: Path, dataset: str, pairs: Sequence[Pair], counts: list[i
     ]
     columns = ["dataset", "image", "scene", "camera", "iso", "patch"]
     pd.DataFrame(rows, columns=columns).to_csv(path, index=False)
-
-
-def _write_manifest(
-    folder: Path,
-    dataset: str,
-    pairs: Sequence[Pair],
-    size: int,
-    protocol: str,
-    digests: list[str],
-) -> None:
-    manifest = {
-        "dataset": dataset,
-        "protocol": protocol,
-        "patch_size": size,
-        "pixels sha256": hashlib.sha256("".join(digests).encode()).hexdigest(),
-        "files": {name: (folder / name).stat().st_size for name in (NOISY, CLEAN, TABLE)},
-        "pairs": [
-            {"image": pair.id, "made from": pair.fingerprint(), "pixels sha256": digest}
-            for pair, digest in zip(pairs, digests, strict=True)
-        ],
-    }
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")

@@ -12,36 +12,15 @@ from casestudy.files.photos import read_image, read_size
 
 @dataclass(frozen=True)
 class Pair(ABC):
-    """A noisy photograph and the clean one of the same scene.
+    """A noisy photograph and the clean one of the same scene."""
 
-    Parameters
-    ----------
-    id : str
-        Unique within the dataset.
-    scene : str
-        What was photographed. Pairs of one scene share content, so they share a side of a split.
-    camera : str or None
-        Camera model, where the dataset tells.
-    iso : int or None
-        ISO sensitivity, where the dataset tells.
-    exposure_s : float or None
-        Exposure time in seconds, where the dataset tells.
-    illuminant_k : int or None
-        Colour temperature of the light in kelvins, where the dataset tells.
-    part : {"train", "validation", "test"} or None
-        The part of a split that the pair belongs to, where the dataset decides it.
-    collection : str or None
-        Which of several sets the pair is of, where datasets are put together; each is split in
-        the same proportion.
-    """
-
-    id: str
-    scene: str
-    camera: str | None = None
-    iso: int | None = None
-    exposure_s: float | None = None
-    illuminant_k: int | None = None
-    part: str | None = None
+    id: str  # unique within the dataset
+    scene: str  # pairs of one scene share content, so they share a side of a split
+    camera: str | None = None  # model, where the dataset names it
+    iso: int | None = None  # sensitivity, where the dataset names it
+    part: str | None = None  # train, validation or test, where the dataset decides that
+    # The set that the pair belongs to, where datasets are put together. Each is split in the
+    # same proportion.
     collection: str | None = None
 
     def __str__(self) -> str:
@@ -92,7 +71,7 @@ class FilePair(Pair):
             sizes = [f"{width}x{height}" for height, width, *_ in (noisy, clean)]
             raise CaseStudyError(
                 f"{self.noisy_path} is {sizes[0]} but its clean partner {self.clean_path} is "
-                f"{sizes[1]}. Replace one by a file of the other's size, or remove the pair."
+                f"{sizes[1]}. Replace one with a file of the other's size, or remove the pair."
             )
 
     def fingerprint(self) -> str:

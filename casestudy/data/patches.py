@@ -29,16 +29,16 @@ def split_pairs(
 ) -> tuple[list[Pair], list[Pair], list[Pair]]:
     """Split pairs into those to train on, to validate on and to test on.
 
-    Where the dataset names each pair's part and the split is by scene, it is followed. Else 20 %
-    are drawn to test, and 10 % of the others to validate; by scene from each collection of at
-    least three scenes as if it were alone, so that none is missing in a part.
+    A split by scene follows the parts that the dataset names, if it names them. Otherwise 20 %
+    are drawn to test, and 10 % of the others to validate. By scene, they are drawn from each
+    collection by itself if each has at least three scenes, so that none is missing from a part.
 
     Parameters
     ----------
     pairs : sequence of Pair
     by : {"scene", "image"}
-        "scene" puts all pairs of a scene on one side. "image" draws pairs one by one, as the
-        article did: a scene may then stand on both sides, which flatters the test scores.
+        "scene" puts all pairs of a scene on one side. "image" draws single pairs, as the article
+        did: a scene may then be on both sides, which flatters the test scores.
     seed : int
 
     Returns
@@ -49,14 +49,14 @@ def split_pairs(
     Raises
     ------
     CaseStudyError
-        If there is just one scene (or pair), which cannot be split; if none of the pairs is in
-        one of the dataset's own parts.
+        If there is only one scene (or pair), which cannot be split; if one of the dataset's own
+        parts is empty.
     """
     if by == "scene" and all(pair.part for pair in pairs):
         parts = {part: [p for p in pairs if p.part == part] for part in PARTS}
         if empty := [part for part, chosen in parts.items() if not chosen]:
             raise CaseStudyError(
-                f"None of the {len(pairs)} pairs belong to the part {empty[0]!r} of this dataset. "
+                f"None of the {len(pairs)} pairs is in the part {empty[0]!r} of this dataset. "
                 "Use more of its pairs (max_pairs=0: all), or split_by=image."
             )
         return tuple(parts.values())
@@ -79,9 +79,9 @@ def _drawn_from(pairs: Sequence[Pair], by: str) -> list[Sequence[Pair]]:
 def draw_pairs(
     pairs: Sequence[Pair], by: str, fraction: float, seed: int
 ) -> tuple[list[Pair], list[Pair]]:
-    """Draw a fraction of the scenes, or of the pairs, rounded; at least one, not all.
+    """Draw a fraction of the scenes, or of the pairs; at least one, but not all.
 
-    Scenes are rounded to the nearest number, pairs up.
+    The number of scenes is rounded to the nearest, that of pairs up.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def draw_pairs(
     names = sorted(set(groups))
     if len(names) < 2:
         raise CaseStudyError(
-            f"There is one {by} only, so nothing is left to test on. Add pairs of another scene."
+            f"There is only one {by}, so nothing is left to test on. Add pairs of another scene."
         )
     # Pairs as in the article, which keeps int(0.8 * 541) = 432.
     kept = int((1 - fraction) * len(names))
@@ -112,50 +112,35 @@ def draw_pairs(
 
 @dataclass(frozen=True)
 class Patches:
-    """Noisy and clean patches, read from disk as they are asked for.
+    """Noisy and clean patches, each read from disk when it is used."""
 
-    Parameters
-    ----------
-    folder : Path
-        Holds the patches of a dataset as raw uint8 files, and `patches.csv`.
-    table : DataFrame
-        One row per patch of this selection: dataset, image, scene, camera, iso, patch.
-    rows : ndarray of int
-        Where each of them stands in the files.
-    size : int
-        Side of a patch in pixels.
-    """
-
-    folder: Path
-    table: pd.DataFrame
-    rows: np.ndarray
-    size: int
+    folder: Path  # holds all patches of a dataset as raw uint8 files, and their table
+    table: pd.DataFrame  # a row per patch selected: dataset, image, scene, camera, iso, patch
+    rows: np.ndarray  # of int: the position of each of them in the files
+    size: int  # side of a patch in pixels
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def noisy(self, chosen: np.ndarray) -> np.ndarray:
         """Return noisy patches by position: (len(chosen), size, size, 3), float32 in [0, 1]."""
-        return self._read(NOISY, chosen)
+        return self._stored(NOISY)[self.rows[chosen]] / np.float32(255)
 
     def clean(self, chosen: np.ndarray) -> np.ndarray:
         """Return clean patches by position: (len(chosen), size, size, 3), float32 in [0, 1]."""
-        return self._read(CLEAN, chosen)
+        return self._stored(CLEAN)[self.rows[chosen]] / np.float32(255)
 
     def crop(self, position: int, top: int, left: int, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a square of a noisy patch and of its clean one: (size, size, 3), uint8."""
         part = self.rows[position], slice(top, top + size), slice(left, left + size)
         return self._stored(NOISY)[part], self._stored(CLEAN)[part]
 
-    def _read(self, name: str, chosen: np.ndarray) -> np.ndarray:
-        return self._stored(name)[self.rows[chosen]] / np.float32(255)
-
     def _stored(self, name: str) -> np.ndarray:
         stored = np.memmap(self.folder / name, np.uint8, mode="r")
         return stored.reshape(-1, self.size, self.size, 3)
 
     def digest(self) -> str:
-        """Return a hash of the pixels and of the selection, wherever the photographs lie."""
+        """Return a hash of the pixels and of the selection, wherever the photographs are."""
         pixels = json.loads((self.folder / MANIFEST).read_text())["pixels sha256"]
         return hashlib.sha256(pixels.encode() + self.rows.astype("<i8").tobytes()).hexdigest()
 
@@ -170,7 +155,7 @@ class Patches:
 
     def spread(self, count: int) -> "Patches":
         """Return at most `count` patches, evenly spaced over all; 0 means all."""
-        if count in (0, len(self)) or count > len(self):
+        if not 0 < count < len(self):
             return self
         return self.take(np.linspace(0, len(self) - 1, count).round().astype(int))
 
@@ -184,10 +169,10 @@ def cut_patches(
 ) -> Patches:
     """Cut pairs into patches, or open those that were cut before.
 
-    The files' folder is named after a hash of everything that determines their content and is
-    renamed into place when complete, so an interrupted build is never taken for a finished one.
-    Its manifest tells what the patches were made from; they are cut again if a file is not as
-    large as it says. All pairs are cut, whatever the split, which selects among them.
+    Their folder is named after a hash of everything that determines their content, and gets
+    its name when complete, so an interrupted build is never taken for a finished one. Its
+    manifest lists what the patches were made from; they are cut again if a file has another size
+    than it says. All pairs are cut: a split selects from them.
 
     Parameters
     ----------
@@ -197,13 +182,13 @@ def cut_patches(
     size : int
         Side of a patch in pixels.
     protocol : {"native", "article"}
-        "native" cuts the photographs as they are. Where a side is no multiple of the patch,
+        "native" cuts the photographs as they are. Where a side is not a multiple of the patch,
         patches overlap a little, or up to half a patch of it is left out, whichever is less.
         "article" first resizes each photograph to 1024x1024, which averages noise away and
         distorts the picture.
     workers : int or None
-        Processes that cut, each with one pair in memory. None: as many as there are cores, but
-        four at most, and fewer for few photographs; one is this process.
+        Processes that cut, each with one pair in memory. None: one per core, but four at most,
+        and fewer for few photographs. 1: this process alone.
 
     Returns
     -------
@@ -212,7 +197,7 @@ def cut_patches(
     Raises
     ------
     CaseStudyError
-        If a pair cannot be read or is smaller than a patch, the message names it; if the cache
+        If a pair cannot be read or is smaller than a patch (the message names it); if the cache
         has no room or cannot be written.
     """
     code = [Path(file).read_text() for file in (cutting.__file__, photos.__file__)]

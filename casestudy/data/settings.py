@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from casestudy import CaseStudyError
+from casestudy.files.folders import own_folder
 
 
 def _known_dataset(name: str) -> str:
-    # The catalogue takes 0.7 s to import, and help does not need it.
-    # Imported here for a fast start-up.
+    # Imported here for a fast start-up: help does not need the catalogue.
     from casestudy.data.catalogue import DATASETS
 
-    if name not in DATASETS and not name.startswith("folder:"):
+    if name not in DATASETS and not own_folder(name):
         raise ValueError(f"known are {', '.join(DATASETS)} and folder:PATH")
     return name
 

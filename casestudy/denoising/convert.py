@@ -1,20 +1,20 @@
-"""Networks as LiteRT files: in floats, and in 8-bit integers, which are smaller and faster.
+"""Convert networks to LiteRT files, in floats or in 8-bit integers, which are smaller and faster.
 
-LiteRT is what TensorFlow Lite is called since 2024. Every file takes images of any size.
-
-Kinds of file:
+LiteRT was called TensorFlow Lite until 2024. Every file takes images of any size. There are four
+kinds of file:
 
 float32
     The network as it was trained.
 float16
-    Weights stored in 16 bits, computed in 32: half the size.
+    Weights are stored in 16 bits and computed in 32: half the size.
 dynamic-int8
-    Weights in 8 bits; the features before each convolution are brought to 8 bits as they come.
+    Weights are in 8 bits; activations are quantized to 8 bits before each convolution, on scales
+    of their own.
 int8
-    Weights and features in 8 bits, on scales that were measured on calibration images. In floats
-    stay the last convolution and what follows: most networks add their input there, which would
-    else have been rounded to 8 bits; and the blocks in `floats` of the
-    network's record in `casestudy.models.NETWORKS`.
+    Weights and activations are in 8 bits, on scales that were measured on calibration images. The
+    last convolution and the layers after it stay in floats: most networks add their input there,
+    which would otherwise be rounded to 8 bits. The blocks that `casestudy.models.NETWORKS` lists
+    as `floats` also stay in floats.
 """
 
 import contextlib
@@ -42,7 +42,6 @@ from casestudy.models import NETWORKS
 from casestudy.models.inspection import block_of
 
 KINDS = ("float32", "float16", "dynamic-int8", "int8")
-CALIBRATION_PATCHES = 16
 
 
 def convert(
@@ -52,28 +51,26 @@ def convert(
     floats: Sequence[str] = (),
     in_floats: bytes | None = None,
 ) -> bytes:
-    """Return a network as the content of a LiteRT file.
+    """Return a network from `casestudy.models.build` as the content of a LiteRT file.
 
     Parameters
     ----------
     model : keras.Model
-        From `casestudy.models.build`.
     kind : str
         One of `KINDS`.
     calibration : iterable of ndarray, shape (N, H, W, 3), float32 in [0, 1]
-        Noisy images for "int8". Never those that the network is tested on.
+        Noisy images for "int8", never those that the network is tested on.
     floats : sequence of str
-        Blocks of the network (`casestudy.models.inspection.block_of`) that "int8" leaves in
-        floats, such as those that suffer most by `sensitivity`, in addition to those
-        of its record in `casestudy.models.NETWORKS`.
+        More blocks of the network (`casestudy.models.inspection.block_of`) that "int8" keeps in
+        floats, such as those with the highest `casestudy.results.quantized.sensitivity`.
     in_floats : bytes, optional
-        The network as "float32", which others are made from, if that was made before.
+        The network as "float32", if it was made before.
 
     Raises
     ------
     CaseStudyError
-        If there is no such kind or block, no image to calibrate "int8" on, or another backend
-        than TensorFlow.
+        If the kind or a block is unknown, there is no image to calibrate "int8" on, or Keras does
+        not run on TensorFlow.
     """
     if kind not in KINDS:
         raise CaseStudyError(f"Unknown kind {kind!r}. Known: {', '.join(KINDS)}.")
@@ -92,32 +89,17 @@ def convert(
         return _float16(in_floats)
     if kind == "dynamic-int8":
         return _dynamic_int8(in_floats)
-    return to_int8(
-        model, in_floats, calibrate(in_floats, calibration), blocks_in_floats(model, floats)
-    )
-
-
-def write(
-    model: keras.Model,
-    kind: str,
-    folder: Path,
-    calibration: Iterable[np.ndarray] = (),
-    in_floats: bytes | None = None,
-) -> Path:
-    """Write what `convert` returns as `<network>-<kind>.tflite` into a folder."""
-    file = folder / f"{model.name}-{kind}.tflite"
-    with written_whole(file) as temporary:
-        temporary.write_bytes(convert(model, kind, calibration, in_floats=in_floats))
-    return file
+    measured = calibrate(in_floats, calibration)
+    return to_int8(model, in_floats, measured, blocks_in_floats(model, floats))
 
 
 def write_by_converter(
     model: keras.Model, patch_size: int | None, folder: Path, in_8_bits: bool = False
 ) -> Path:
-    """Write what TensorFlow's converter makes of a network by its own settings.
+    """Write a network with nothing but TensorFlow's converter, for comparison with `convert`.
 
-    For patches of one size, or of any size for None; in floats, or with weights in 8 bits by its
-    setting for small files. See `convert` for what else can be done.
+    The file takes patches of one size, or of any size if that is None. It is in floats, or has
+    weights in 8 bits by the converter's setting for small files.
     """
     patch = keras.Input(batch_shape=(1, patch_size, patch_size, 3), name="noisy")
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(patch, model(patch)))
@@ -125,15 +107,15 @@ def write_by_converter(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     kind = "8-bit-weights" if in_8_bits else "floats"
     file = folder / f"{model.name}-converter-{kind}-{patch_size or 'any'}.tflite"
-    with written_whole(file) as temporary:
-        temporary.write_bytes(_written(converter))
+    with _quietly(), written_whole(file) as temporary:
+        temporary.write_bytes(converter.convert())
     return file
 
 
 def write_variants(
     model: keras.Model, folder: Path, calibration: Iterable[np.ndarray]
 ) -> dict[str, Path | None]:
-    """Write a network in all kinds; see `convert`.
+    """Write a network in all kinds of file; see `convert`.
 
     Returns
     -------
@@ -141,9 +123,12 @@ def write_variants(
         Files by the names of variants; the first one is "Keras", without a file.
     """
     in_floats = convert(model, "float32")
-    return {"Keras": None} | {
-        f"LiteRT {kind}": write(model, kind, folder, calibration, in_floats) for kind in KINDS
-    }
+    files: dict[str, Path | None] = {"Keras": None}
+    for kind in KINDS:
+        files[f"LiteRT {kind}"] = file = folder / f"{model.name}-{kind}.tflite"
+        with written_whole(file) as temporary:
+            temporary.write_bytes(convert(model, kind, calibration, in_floats=in_floats))
+    return files
 
 
 def convert_for_openvino(
@@ -151,19 +136,11 @@ def convert_for_openvino(
 ) -> None:
     """Write a network in 8 bits as OpenVINO's files: `path`, and the weights next to it.
 
-    As "int8" of `convert`, the last convolution and what follows stay in floats.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `casestudy.models.build`.
-    calibration : iterable of ndarray, shape (1, H, W, 3), float32 in [0, 1]
-        Noisy images; never those that the network is tested on.
-    path : Path
-        Its suffix is .xml.
+    As with "int8" of `convert`, the last convolution and the layers after it stay in floats. The
+    calibration images are also those of `convert`, one at a time. The path ends with .xml.
     """
-    os.environ.setdefault("NNCF_CI", "1")  # it would else report every use to its makers
-    import nncf  # optional, as OpenVINO is
+    os.environ.setdefault("NNCF_CI", "1")  # otherwise it reports every use to its makers
+    import nncf  # optional, like OpenVINO
     import openvino
 
     images = tf.TensorSpec((None, None, None, 3), tf.float32, name="noisy")
@@ -180,24 +157,24 @@ def convert_for_openvino(
 
 
 def calibration_images(training: Patches) -> list[np.ndarray]:
-    """Return some noisy patches to calibrate on, each (1, size, size, 3), float32 in [0, 1]."""
-    chosen = training.spread(CALIBRATION_PATCHES)
+    """Return 16 noisy patches to calibrate on, each (1, size, size, 3), float32 in [0, 1]."""
+    chosen = training.spread(16)
     return [chosen.noisy([i]) for i in range(len(chosen))]
 
 
 def block_names(model: keras.Model) -> list[str]:
-    """Return the names of blocks, without the last layer's if that is a block of its own."""
+    """Return the names of blocks, without the last layer if that is a block of its own."""
     *layers, _ = (layer for layer in model.layers if layer.weights)
     return list(dict.fromkeys(block_of(layer.name) for layer in layers))
 
 
 def blocks_in_floats(model: keras.Model, floats: Sequence[str]) -> list[str]:
-    """Return what "int8" leaves in floats: what suffers anyway, and the blocks asked for."""
+    """Return the blocks that "int8" keeps in floats: those of the record, and `floats`."""
     return list(dict.fromkeys((*NETWORKS[model.name].floats, *floats)))
 
 
 def calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str, object]:
-    """Return the range of every feature on calibration images."""
+    """Return the range of every activation on calibration images."""
     interpreter = Interpreter(model_content=in_floats)
     ((signature, ends),) = interpreter.get_signature_list().items()
     images = [{ends["inputs"][0]: noisy} for noisy in calibration]
@@ -205,40 +182,35 @@ def calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str, 
         raise CaseStudyError("int8 needs noisy images to calibrate on.")
     with _quietly():
         work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())
-        # By default every feature of an image is kept: gigabytes, and three times as slow.
+        # The default keeps every activation: gigabytes, and three times as slow.
         mode = CalibrationMode.CALIBRATION_PROFILER_BASED
         return work.calibrate({signature: images}, num_threads=os.cpu_count(), mode=mode)
 
 
 def _float16(in_floats: bytes) -> bytes:
-    with _quietly():
-        work = quantizer.Quantizer(in_floats)
-        work.add_weight_only_config(
-            ".*",
-            TFLOperationName.ALL_SUPPORTED,
-            num_bits=16,
-            algorithm_key=AlgorithmName.FLOAT_CASTING,
-        )
-        return bytes(work.quantize(enable_progress_report=False).quantized_model)
+    work = quantizer.Quantizer(in_floats)
+    everything = TFLOperationName.ALL_SUPPORTED
+    casting = AlgorithmName.FLOAT_CASTING
+    work.add_weight_only_config(".*", everything, num_bits=16, algorithm_key=casting)
+    return _quantized(work)
 
 
 def _dynamic_int8(in_floats: bytes) -> bytes:
-    """Return a network with weights in 8 bits, but for those of transposed convolutions.
+    """Return a network with weights in 8 bits, except those of transposed convolutions.
 
-    For these with features in floats LiteRT has no fast kernel.
+    LiteRT has no fast kernel for transposed convolutions with such weights.
     """
     work = quantizer.Quantizer(in_floats, recipe.dynamic_wi8_afp32())
     work.update_quantization_recipe(
         ".*", TFLOperationName.CONV_2D_TRANSPOSE, algorithm_key=AlgorithmName.NO_QUANTIZE
     )
-    with _quietly():
-        return bytes(work.quantize(enable_progress_report=False).quantized_model)
+    return _quantized(work)
 
 
 def to_int8(
     model: keras.Model, in_floats: bytes, measured: dict[str, object], floats: Sequence[str]
 ) -> bytes:
-    """Return a network in 8 bits: all but some blocks, the last layer and the last operation."""
+    """Return a network as "int8", given `calibrate`'s ranges and all blocks to keep in floats."""
     last = [layer.name for layer in model.layers if layer.weights][-1]
     (result,) = Interpreter(model_content=in_floats).get_output_details()
     everything = TFLOperationName.ALL_SUPPORTED
@@ -250,6 +222,10 @@ def to_int8(
         *((rf".*/{re.escape(name)}(\.|_\d+/).*", everything) for name in (*floats, last)),
     ]:
         work.update_quantization_recipe(names, operation, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    return _quantized(work, measured)
+
+
+def _quantized(work: quantizer.Quantizer, measured: dict[str, object] | None = None) -> bytes:
     with _quietly():
         return bytes(work.quantize(measured, enable_progress_report=False).quantized_model)
 
@@ -257,9 +233,8 @@ def to_int8(
 class _DilatedConv2D(keras.layers.Conv2D):
     """A dilated convolution as one operation.
 
-    Keras writes it as SpaceToBatch, Conv, BatchToSpace where height and width are not known,
-    with a dozen operations that compute shapes around each, all of them outside LiteRT's fast
-    kernels.
+    If height and width are not known, Keras writes SpaceToBatch, Conv and BatchToSpace, and a
+    dozen operations that compute shapes around each, all outside LiteRT's fast kernels.
     """
 
     def convolution_op(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
@@ -269,11 +244,14 @@ class _DilatedConv2D(keras.layers.Conv2D):
 
 
 def to_floats(model: keras.Model) -> bytes:
-    return _written(tf.lite.TFLiteConverter.from_keras_model(_in_one_piece(model)))
+    """Return a network as the content of a LiteRT file of kind "float32"."""
+    converter = tf.lite.TFLiteConverter.from_keras_model(_in_one_piece(model))
+    with _quietly():
+        return converter.convert()
 
 
 def _in_one_piece(model: keras.Model) -> keras.Model:
-    """Return a network that computes the same, its dilated convolutions as single operations."""
+    """Return the same network with dilated convolutions as single operations."""
 
     def same(layer: keras.Layer) -> keras.Layer:
         dilated = isinstance(layer, keras.layers.Conv2D) and max(layer.dilation_rate) > 1
@@ -285,14 +263,9 @@ def _in_one_piece(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _written(converter: tf.lite.TFLiteConverter) -> bytes:
-    with _quietly():
-        return converter.convert()
-
-
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep hundreds of lines away: variables, progress, remarks for authors of the libraries."""
+    """Suppress hundreds of lines: variables, progress, remarks for authors of the libraries."""
     logging.disable(logging.WARNING)
     try:
         with (

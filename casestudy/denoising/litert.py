@@ -1,4 +1,4 @@
-"""Running networks with LiteRT, as TensorFlow Lite has been called since 2024."""
+"""Run networks with LiteRT, which was called TensorFlow Lite until 2024."""
 
 import json
 import os
@@ -15,27 +15,14 @@ from casestudy.denoising.tiles import Denoiser, padded
 from casestudy.files import provenance
 from casestudy.files.cache import made_once
 from casestudy.files.folders import cache_root
-from casestudy.models import NETWORKS, released
-
-RUNTIMES = {"litert": "float32", "litert-int8": "int8"}  # kind of file, see `quantization`
-
-
-# The code that a conversion depends on; the hash of the network's own weights is added to it.
-_ROOMS = ("files", "data", "models", "denoising")
-_RELEASED = "models/released/*"
+from casestudy.models import NETWORKS, load, released
 
 
 def litert_file(network: str, kind: str) -> Path:
-    """Return a released network as a LiteRT file, which is made when it is first asked for.
+    """Return a released network as a LiteRT file, which is made when first asked for.
 
-    "int8" is calibrated on the training scenes of `sample`, which every installation has.
-
-    Parameters
-    ----------
-    network : str
-        A name in `casestudy.models.released.titles()`.
-    kind : str
-        One of `casestudy.denoising.convert.KINDS`.
+    `kind` is one of `casestudy.denoising.convert.KINDS`. "int8" is calibrated on the training
+    scenes of `sample`, which every installation has.
 
     Raises
     ------
@@ -48,32 +35,22 @@ def litert_file(network: str, kind: str) -> Path:
 
 
 def _write_file(network: str, kind: str, path: Path) -> None:
-    # Keras takes seconds to import
-    # Imported here for a fast start-up.
-    from casestudy import models
+    # Imported here for a fast start-up: Keras takes seconds.
     from casestudy.data.experiment import open_experiment
     from casestudy.denoising.convert import calibration_images, convert
 
     sample = open_experiment("sample", str(path.parent))  # runs need a clone, this does not
     calibration = calibration_images(sample.train) if kind == "int8" else ()
-    path.write_bytes(convert(models.load(network), kind, calibration))
+    path.write_bytes(convert(load(network), kind, calibration))
 
 
 def converted_once(
     path: Path, notice: str, convert: Callable[..., None], *arguments: object
 ) -> Path:
-    """Return a converted network, which is made in a new process unless it is there.
+    """Return the path of a converted network, from `conversion`; make it unless it exists.
 
-    TensorFlow keeps a gigabyte and more, which that process gives back.
-
-    Parameters
-    ----------
-    path : Path
-        From `conversion`.
-    notice : str
-        Printed before it is made.
-    convert : callable
-        Takes the arguments and the path to write to.
+    After printing the notice, `convert` gets the arguments and the path to write to. It runs in a
+    new process, because TensorFlow keeps a gigabyte and more.
 
     Raises
     ------
@@ -89,34 +66,30 @@ def converted_once(
 
 
 def conversion(runtime: str, network: str, kind: str) -> Path:
-    """Return where a converted network is kept: another place for other weights or code."""
+    """Return the place of a converted network, which depends on its weights and the code."""
     weights = provenance.hash_file(released.released_file(network, ".safetensors"))
-    code = provenance.hash_rooms(*_ROOMS, without=[_RELEASED])
+    rooms = ("files", "data", "models", "denoising")
+    code = provenance.hash_rooms(*rooms, without=["models/released/*"])
     made_from = provenance.hash_text(weights, code, json.dumps(provenance.library_versions()))
     return cache_root() / runtime / f"{network}-{kind}-{made_from[:16]}"
 
 
 def litert_denoiser(file: Path, network: str, threads: int | None = None) -> Denoiser:
-    """Return a LiteRT file as a denoiser of images of any size.
+    """Return a LiteRT file as a denoiser; see `casestudy.denoising.tiles.padded`.
 
     Parameters
     ----------
     file : Path
-        From `litert_file`, or what `casestudy.denoising.convert.convert` returned.
+        From `litert_file`, or with the content that `casestudy.denoising.convert.convert` returns.
     network : str
         A name in `casestudy.models.NETWORKS`.
     threads : int or None
         None for all cores.
 
-    Returns
-    -------
-    Denoiser
-        As from `casestudy.denoising.tiles.network_denoiser`.
-
     Raises
     ------
     CaseStudyError
-        If there is no such file, or it is not a LiteRT file.
+        If the file does not exist, or is not a LiteRT file.
     """
     try:
         interpreter = Interpreter(str(file), num_threads=threads or os.cpu_count())

@@ -1,16 +1,16 @@
-"""Every way to denoise a photograph by its name: Non-Local Means, and a network's runtimes."""
+"""All methods that denoise a photograph, by name: Non-Local Means, and networks in a runtime."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
 
-from casestudy.denoising.litert import RUNTIMES, litert_denoiser, litert_file
+from casestudy.denoising.litert import litert_denoiser, litert_file
 from casestudy.denoising.nlm import PATCH, WINDOW, nlm_skimage, noise_level
 from casestudy.denoising.tiles import TILE, denoise, full_scale, network_denoiser
 from casestudy.models import load
 
-NLM_STRENGTH = 1.0  # between what is best for real and for simulated noise
+NLM_STRENGTH = 1.0  # between the best strengths for real and for simulated noise
 
 
 def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[..., np.ndarray]:
@@ -19,23 +19,22 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
     Parameters
     ----------
     method : str
-        A name in `casestudy.models.released.titles()`, or nlm:
-        `casestudy.denoising.nlm.nlm_skimage`, the better one of the two filters.
+        A name in `casestudy.models.released.titles()`, or nlm for
+        `casestudy.denoising.nlm.nlm_skimage`, the better of the two filters.
     runtime : {"keras", "litert", "litert-int8", "openvino-int8"}
-        In floats, or in 8-bit integers; without a meaning for nlm.
+        Of a network: in floats, or in 8-bit integers.
     tile : int
-        As in `casestudy.denoising.tiles.denoise`; for nlm at least 128, so that tiles share
-        all that it looks at.
+        See `casestudy.denoising.tiles.denoise`; for nlm, smaller tiles become 128.
 
     Returns
     -------
     callable
-        `casestudy.denoising.tiles.denoise` without its first arguments.
+        `casestudy.denoising.tiles.denoise` without its first argument.
 
     Raises
     ------
     CaseStudyError
-        If there is no such network, or its runtime is not installed.
+        If no released network has this name, or the runtime is not installed.
     """
     if method == "nlm":
         return partial(_denoise_by_nlm, tile=tile)
@@ -47,14 +46,15 @@ def photo_denoiser(method: str, runtime: str, tile: int = TILE) -> Callable[...,
 
         denoiser = openvino_denoiser(openvino_file(method), method)
     else:
-        denoiser = litert_denoiser(litert_file(method, RUNTIMES[runtime]), method)
+        kind = {"litert": "float32", "litert-int8": "int8"}[runtime]
+        denoiser = litert_denoiser(litert_file(method, kind), method)
     return partial(denoise, denoiser, tile=tile)
 
 
 def _denoise_by_nlm(
     image: np.ndarray, tile: int, progress: Callable[[list], Iterable] = iter
 ) -> np.ndarray:
-    # A tile may show little but texture, which would be taken for noise.
+    # The noise of the whole image: a tile may show little but texture, which looks like noise.
     channels = np.atleast_3d(image)
     colours = channels[..., : 3 if channels.shape[2] > 2 else 1]
     level = noise_level(colours / np.float32(full_scale(image)))

@@ -1,9 +1,8 @@
 """Non-Local Means, the classical baseline: average pixels whose surroundings look alike.
 
 Buades, Coll, Morel, "A non-local algorithm for image denoising", CVPR 2005,
-doi:10.1109/CVPR.2005.38; OpenCV's and scikit-image's implementations. The strength is given as
-a multiple of the noise level that is estimated from the image itself, so one strength serves weak
-and strong noise.
+doi:10.1109/CVPR.2005.38, as implemented in OpenCV and scikit-image. Strengths are multiples of the
+noise level that is estimated from the image, so that one strength suits weak and strong noise.
 """
 
 import cv2
@@ -18,9 +17,9 @@ def noise_level(image: np.ndarray) -> float:
     """Estimate the standard deviation of an image's noise.
 
     Donoho and Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 1994,
-    doi:10.1093/biomet/81.3.425: median absolute wavelet detail over 0.6745. The second finest
-    details are used instead of the finest, in which demosaicking and JPEG leave little of a
-    real camera's noise; of white noise both hold the same.
+    doi:10.1093/biomet/81.3.425: median absolute wavelet detail over 0.6745. The details of the
+    second finest scale are used, because demosaicking and JPEG leave little of a real camera's
+    noise in the finest; for white noise, both give the same.
 
     Parameters
     ----------
@@ -29,9 +28,9 @@ def noise_level(image: np.ndarray) -> float:
     Returns
     -------
     float
-        Mean over the channels, in the image's unit.
+        Mean over the channels, on the scale of the image.
     """
-    # `pywt.wavedec2` would do both steps, and print a warning for each small image.
+    # `pywt.wavedec2` would do both steps, but prints a warning for each small image.
     coarse, _ = pywt.dwt2(image, "db2", axes=(0, 1))
     _, (_, _, details) = pywt.dwt2(coarse, "db2", axes=(0, 1))
     return float(np.mean(np.median(np.abs(details), axis=(0, 1))) / 0.6745)
@@ -43,9 +42,9 @@ def nlm_opencv(noisy: np.ndarray, strength: float) -> np.ndarray:
     Parameters
     ----------
     noisy : ndarray, shape (N, H, W, 3), float32 in [0, 1]
-        Rounded to 8 bits, the only depth that OpenCV's colour NLM takes.
+        Rounded to 8 bits, the only depth that OpenCV's colour NLM accepts.
     strength : float
-        Filter strength h in multiples of each image's noise level, by `noise_level`.
+        Filter strength h in multiples of each image's `noise_level`.
 
     Returns
     -------
@@ -57,8 +56,8 @@ def nlm_opencv(noisy: np.ndarray, strength: float) -> np.ndarray:
 def nlm_skimage(noisy: np.ndarray, strength: float, level: float | None = None) -> np.ndarray:
     """Denoise with scikit-image's NLM, which compares all three channels at once.
 
-    Parameters and return value are those of `nlm_opencv`, but nothing is rounded, and `level`
-    stands for each image's own noise level if it is given.
+    Parameters and return value are those of `nlm_opencv`, but nothing is rounded. `level`, if
+    given, replaces each image's noise level.
     """
     levels = [noise_level(image) if level is None else level for image in noisy]
     return np.stack([_skimage(i, strength * own) for i, own in zip(noisy, levels, strict=True)])
@@ -75,14 +74,8 @@ def _opencv(image: np.ndarray, h: float) -> np.ndarray:
 
 
 def _skimage(image: np.ndarray, h: float) -> np.ndarray:
-    from skimage.restoration import denoise_nl_means  # takes a second, and networks need none
+    from skimage.restoration import denoise_nl_means  # takes a second; networks do not need it
 
-    denoised = denoise_nl_means(
-        image,
-        patch_size=PATCH,
-        patch_distance=WINDOW // 2,
-        h=h,
-        fast_mode=True,
-        channel_axis=-1,
-    )
+    sizes = {"patch_size": PATCH, "patch_distance": WINDOW // 2}
+    denoised = denoise_nl_means(image, h=h, fast_mode=True, channel_axis=-1, **sizes)
     return denoised.reshape(image.shape)  # it drops sides of one pixel

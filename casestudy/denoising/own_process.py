@@ -10,7 +10,7 @@ from casestudy import CaseStudyError
 _NEW_PROCESS = """
 import os, pickle, sys
 answer = os.fdopen(os.dup(1), "wb")
-os.dup2(2, 1)  # what libraries print is not part of it
+os.dup2(2, 1)  # the output of libraries is not part of the answer
 from casestudy import CaseStudyError
 function, arguments = pickle.load(sys.stdin.buffer)
 try:
@@ -22,10 +22,10 @@ pickle.dump(result, answer)
 
 
 def in_new_process(function: Callable, *arguments: object) -> object:
-    """Return what a function returns in a new process, which gives back all its memory.
+    """Return the result of a function that runs in a new process.
 
-    Unlike multiprocessing's, it does not import the script that asks for it, which then needs
-    no `if __name__ == "__main__":`.
+    In contrast to multiprocessing, the new process does not import the calling script, so that
+    script needs no `if __name__ == "__main__":`.
 
     Raises
     ------
@@ -41,8 +41,8 @@ def in_new_process(function: Callable, *arguments: object) -> object:
     )
     if process.returncode:
         raise CaseStudyError(
-            f"A process of this one failed (exit code {process.returncode}). If it ran "
-            "out of memory, close other programs and run the same again."
+            f"A child process failed (exit code {process.returncode}). If it ran out of memory, "
+            "close other programs and run the same again."
         )
     result, error = pickle.loads(process.stdout)
     if error:

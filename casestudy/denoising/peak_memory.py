@@ -1,4 +1,4 @@
-"""How much memory a process takes that denoises. What it measures includes what it imports."""
+"""The peak memory of a process that denoises, including the libraries that it imports."""
 
 import re
 from pathlib import Path
@@ -9,33 +9,22 @@ from casestudy.denoising.own_process import in_new_process
 
 
 def peak_memory_mb(network: str, file: Path | None, side: int) -> float:
-    """Return the most memory that a new process takes to denoise one square tile.
+    """Return the peak memory, in resident MB, of a new process that denoises one square tile.
 
-    Parameters
-    ----------
-    network : str
-        A name in `casestudy.models.released.titles()`.
-    file : Path or None
-        The network as a LiteRT file; None for Keras, whose libraries count as well.
-    side : int
-        Of the tile, in pixels.
-
-    Returns
-    -------
-    float
-        MB, of what is resident.
+    `file` is the released network as a LiteRT file, or None for Keras, whose libraries are then
+    included. `side` is the side of the tile in pixels.
 
     Raises
     ------
     CaseStudyError
-        As `litert_denoiser`, `casestudy.models.load` or `in_new_process`.
+        As `litert_denoiser`, `casestudy.models.load` and `in_new_process`.
     """
     return in_new_process(_denoise_once, network, file, side)
 
 
 def _denoise_once(network: str, file: Path | None, side: int) -> float:
+    # Imported here for a fast start-up, and so that unused libraries are not measured.
     if file:
-        # Imported here for a fast start-up.
         from casestudy.denoising.litert import litert_denoiser
 
         denoiser = litert_denoiser(file, network)
@@ -49,11 +38,11 @@ def _denoise_once(network: str, file: Path | None, side: int) -> float:
 
 
 def peak_mb() -> float:
-    """Return the most memory that this process has taken, in MB."""
+    """Return the peak resident memory of this process in MB."""
     try:
         status = Path("/proc/self/status").read_text()
     except FileNotFoundError:  # macOS, which counts bytes
-        import resource  # there is none on Windows
+        import resource  # does not exist on Windows
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     # On Linux, getrusage begins with the peak of the process that started this one.

@@ -1,4 +1,4 @@
-"""Denoise photographs from file to file, one or a whole folder of them."""
+"""Denoise photograph files, one or all in a folder."""
 
 import os
 import sys
@@ -11,10 +11,11 @@ import numpy as np
 from tqdm import tqdm
 
 from casestudy import CaseStudyError
-from casestudy.files.photos import SUFFIXES, Photo, as_writable, read_photo, write_photo
+from casestudy.files.encoding import as_writable, write_photo
+from casestudy.files.photos import SUFFIXES, Photo, read_photo
 from casestudy.files.writing import written_whole
 
-# In a folder of results: by what they were made.
+# A file in a folder of results, which holds the method's name.
 MARKER = ".casestudy-denoised"
 
 Denoise = Callable[[np.ndarray], np.ndarray]
@@ -22,31 +23,17 @@ Denoise = Callable[[np.ndarray], np.ndarray]
 
 @dataclass
 class Outcome:
-    """What became of the files of a folder.
-
-    Parameters
-    ----------
-    done, skipped : list of Path
-        Photographs that were denoised, and those whose result was there before.
-    others : list of Path
-        Files whose names do not end as those of photographs.
-    earlier : list of Path
-        Sub-folders that were left out, because they hold results of earlier calls.
-    failed : dict of Path to str
-        Photographs that could not be denoised, folders that could not be read, and why.
-    conversions : dict of Path to tuple of str
-        What had to be changed beside the noise.
-    """
+    """The outcome for each file of a folder."""
 
     done: list[Path] = field(default_factory=list)
-    skipped: list[Path] = field(default_factory=list)
-    others: list[Path] = field(default_factory=list)
-    earlier: list[Path] = field(default_factory=list)
-    failed: dict[Path, str] = field(default_factory=dict)
-    conversions: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    skipped: list[Path] = field(default_factory=list)  # they already had a result
+    others: list[Path] = field(default_factory=list)  # without the suffix of a photograph
+    earlier: list[Path] = field(default_factory=list)  # sub-folders of earlier results, left out
+    failed: dict[Path, str] = field(default_factory=dict)  # why, also of unreadable folders
+    conversions: dict[Path, tuple[str, ...]] = field(default_factory=dict)  # those of `Photo`
 
     def fail(self, path: Path, why: str) -> None:
-        """Note a failure, and print it: until all others are done may take hours."""
+        """Record a failure, and print it now: the other photographs may take hours."""
         self.failed[path] = why
         tqdm.write(why, file=sys.stderr)
 
@@ -54,37 +41,31 @@ class Outcome:
 def denoise_file(
     load: Callable[[], Denoise], source: Path, target: Path, overwrite: bool = False
 ) -> Photo:
-    """Denoise one photograph; its bit depth, EXIF and colour profile stay.
+    """Denoise one photograph, with its bit depth, EXIF and colour profile, and return the result.
 
     Parameters
     ----------
     load : callable
-        Returns what denoises, such as a partial of `casestudy.denoising.tiles.denoise`: from
-        pixels to pixels of the same shape and dtype. It is called when nothing else is wrong,
-        because to
-        load a network takes long.
+        Returns a function from pixels to denoised pixels of the same shape and dtype, such as a
+        partial of `casestudy.denoising.tiles.denoise`. It is called after all checks, because
+        networks take long to load.
     source, target : Path
         The photograph, and the file to write, in the format that its name ends with.
     overwrite : bool
-        Replace `target` if it is there.
-
-    Returns
-    -------
-    Photo
-        What was written.
+        Whether to replace an existing `target` other than the source.
 
     Raises
     ------
     CaseStudyError
-        If the source cannot be read, the target is the source, or is there, or cannot be
-        written; if memory does not do.
+        If the source cannot be read, the target is the source, exists or cannot be written, or
+        memory does not suffice.
     """
-    with _failures_told(source):
+    with _failures_named(source):
         photo = read_photo(source)
         if target.exists() and target.samefile(source):
             raise _replacing(source, target)
         if target.exists() and not overwrite:
-            raise CaseStudyError(f"{target} is there already. Use another name, or --overwrite.")
+            raise CaseStudyError(f"{target} exists already. Use another name, or --overwrite.")
         photo = as_writable(target, photo)  # before the work, not after
         denoised = replace(photo, pixels=load()(photo.pixels))
         write_photo(target, denoised)
@@ -92,8 +73,8 @@ def denoise_file(
 
 
 @contextmanager
-def _failures_told(source: Path) -> Iterator[None]:
-    """Raise CaseStudyError of what fails for one photograph and need not for the next."""
+def _failures_named(source: Path) -> Iterator[None]:
+    """Turn errors that other photographs need not have into CaseStudyError."""
     try:
         yield
     except MemoryError:
@@ -102,8 +83,8 @@ def _failures_told(source: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise CaseStudyError(
-            f"{error.filename or source}: {error.strerror or error}. Check the path, and what "
-            "you may read and write."
+            f"{error.filename or source}: {error.strerror or error}. Check the path and your "
+            "permissions there."
         ) from error
 
 
@@ -114,30 +95,26 @@ def denoise_folder(
     target: Path,
     overwrite: bool = False,
 ) -> Outcome:
-    """Denoise all photographs in a folder and its sub-folders; print what fails at once.
+    """Denoise all photographs in a folder and its sub-folders; print failures as they occur.
 
     Parameters
     ----------
     load
-        See `denoise_file`; called once, or not at all if all results are there.
+        See `denoise_file`; called once, or never if all results exist.
     made_by : str
-        What tells the method from others: its name and runtime. It is written down in `target`.
+        Name and runtime of the method, which a file in `target` records.
     source, target : Path
         Results get the names of their sources. `target` may lie in `source`. Hidden files,
         sub-folders that are symbolic links, and those of earlier results are left out.
     overwrite : bool
-        Denoise also those whose results are there; else they are skipped, so that the same call
-        goes on after an interruption.
-
-    Returns
-    -------
-    Outcome
+        Whether to replace existing results. Otherwise their photographs are skipped, so that the
+        same call resumes after an interruption.
 
     Raises
     ------
     CaseStudyError
-        If `source` and `target` are the same, `target` is a file or holds results of another
-        method and is not to be overwritten, or there is no photograph.
+        If `source` and `target` are the same, `target` is a file, `target` holds results of
+        another method that are not to be replaced, or there is no photograph.
     """
     if source.resolve() == target.resolve():
         raise CaseStudyError(
@@ -145,17 +122,23 @@ def denoise_folder(
         )
     if target.exists() and not target.is_dir():
         raise CaseStudyError(
-            f"{target} is a file, and results of a folder need one. Name another."
+            f"{target} is a file, but results of a folder need a folder. Name another."
         )
-    if not overwrite:
-        _refuse_results_of_others(target, made_by)
+    marker = target / MARKER
+    kept = _is_there(marker) and not overwrite
+    known = marker.read_text(errors="replace").strip() if kept else made_by
+    if known != made_by:
+        raise CaseStudyError(
+            f"{target} holds results of {known}, not of {made_by}. Name another folder, or "
+            "replace them with --overwrite."
+        )
     outcome, photographs = Outcome(), []
     for path in _files(source, target.resolve(), outcome):
         (photographs if path.suffix.lower() in SUFFIXES else outcome.others).append(path)
     if not photographs and not outcome.failed:
         raise CaseStudyError(
-            f"{source} holds no photograph, or none but results of earlier runs. Names of "
-            f"photographs end with {', '.join(SUFFIXES)}."
+            f"{source} holds no photograph that is not a result of an earlier run. Names "
+            f"of photographs end with {', '.join(SUFFIXES)}."
         )
     results = _results(photographs, source, target, overwrite, outcome)
     if not results:
@@ -172,7 +155,7 @@ def denoise_folder(
         outcome.done.append(path)
         if photo.conversions:
             outcome.conversions[path] = photo.conversions
-    if overwrite:  # not before, or after an interruption old results would pass for new ones
+    if overwrite:  # not earlier: after an interruption, old results would pass for new ones
         _mark(target, made_by)
     return outcome
 
@@ -180,7 +163,7 @@ def denoise_folder(
 def _results(
     photographs: list[Path], source: Path, target: Path, overwrite: bool, outcome: Outcome
 ) -> dict[Path, Path]:
-    """Return the results to be made by their photographs; the other photographs are told of."""
+    """Return the results to make by their photographs; `outcome` gets the other photographs."""
     originals = {path.resolve() for path in photographs}
     results = {}
     for path in photographs:
@@ -194,31 +177,14 @@ def _results(
     return results
 
 
-def _refuse_results_of_others(target: Path, made_by: str) -> None:
-    marker = target / MARKER
-    try:
-        known = marker.read_text(errors="replace").strip()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise CaseStudyError(
-            f"{marker} cannot be read: {error.strerror}. Name another folder."
-        ) from error
-    if known != made_by:
-        raise CaseStudyError(
-            f"{target} holds results of {known}, not of {made_by}. Name another folder, or "
-            "replace them with --overwrite."
-        )
-
-
 def _mark(target: Path, made_by: str) -> None:
-    # Where nothing can be written, each photograph says so.
+    # If nothing can be written, each photograph reports it.
     with suppress(OSError), written_whole(target / MARKER) as temporary:
         temporary.write_text(f"{made_by}\n")
 
 
 def _is_there(path: Path) -> bool:
-    # `Path.exists` raises an error of a name that is too long, or of a folder one may not enter.
+    # `Path.exists` raises an error if the name is too long or the folder may not be entered.
     return os.access(path, os.F_OK)
 
 
@@ -229,7 +195,7 @@ def _replacing(source: Path, target: Path) -> CaseStudyError:
 
 
 def _files(source: Path, results: Path, outcome: Outcome) -> list[Path]:
-    """Return all files but the hidden and the results; folders that cannot be read have failed."""
+    """Return all files except hidden ones and results; folders that cannot be read have failed."""
 
     def fail(error: OSError) -> None:
         folder = Path(error.filename)
@@ -246,5 +212,5 @@ def _files(source: Path, results: Path, outcome: Outcome) -> list[Path]:
     for folder, subfolders, names in os.walk(source, onerror=fail):
         subfolders[:] = [name for name in subfolders if is_source(Path(folder, name))]
         found += [Path(folder, name) for name in names if name[0] != "."]
-    # In a folder that may be listed but not entered nothing can be asked of a file.
+    # In a folder that may be listed but not entered, nothing else is known of a file.
     return sorted(p for p in found if not os.access(p.parent, os.X_OK) or p.is_file())

@@ -1,4 +1,4 @@
-"""Photographs, folders and safe writing; nothing here knows of denoising.
+"""Photographs, folders and safe writing; nothing here depends on denoising.
 
 Imports nothing else of the package.
 """

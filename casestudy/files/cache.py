@@ -1,4 +1,4 @@
-"""Derived files and folders, each made once and kept in the cache."""
+"""Derived files and folders, made once and kept in the cache."""
 
 import shutil
 import sys
@@ -11,14 +11,14 @@ from casestudy import CaseStudyError
 from casestudy.files.writing import remove_unfinished, written_whole
 
 
-def _missing(path: Path) -> Path | None:
-    return None if path.exists() else path
-
-
 def made_once(
-    path: Path, make: Callable[[Path], object], damaged: Callable[[Path], Path | None] = _missing
+    path: Path,
+    make: Callable[[Path], object],
+    damaged: Callable[[Path], Path | None] = lambda path: None if path.exists() else path,
 ) -> Path:
-    """Make a file or folder unless it is there; other processes wait until it is complete.
+    """Make a file or folder unless it exists, and return its path.
+
+    Other processes that need it wait until it is complete.
 
     Parameters
     ----------
@@ -27,13 +27,8 @@ def made_once(
     make : callable
         Creates the file or folder at the path that it is given, which is renamed to `path`.
     damaged : callable
-        Returns a missing or damaged file, for which all of `path` is made again; None if there
-        is none. By default, whatever exists is taken as whole.
-
-    Returns
-    -------
-    Path
-        `path`.
+        Returns a missing or damaged file, or None. Because of that file, all of `path` is made
+        again. By default, whatever exists is complete.
 
     Raises
     ------
@@ -45,19 +40,15 @@ def made_once(
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{path}.lock"):
                 if fault := damaged(path):  # no other process has made it meanwhile
-                    _make(path, make, fault)
+                    if path.exists():
+                        print(f"{fault} is damaged; {path} is made again.", file=sys.stderr)
+                        shutil.rmtree(path)
+                    remove_unfinished(path)
+                    with written_whole(path) as temporary:
+                        make(temporary)
     except OSError as error:
         raise CaseStudyError(
             f"{error.filename or path} cannot be written: {error.strerror or error}. Make room, "
             "or set CASESTUDY_CACHE to a folder that you may write to."
         ) from error
     return path
-
-
-def _make(path: Path, make: Callable[[Path], object], fault: Path) -> None:
-    if path.exists():
-        print(f"{fault} is damaged; {path} is made again.", file=sys.stderr)
-        shutil.rmtree(path)
-    remove_unfinished(path)
-    with written_whole(path) as temporary:
-        make(temporary)

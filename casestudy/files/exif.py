@@ -1,4 +1,4 @@
-"""EXIF of other programs' files: what still holds after denoising, byte by byte."""
+"""EXIF that other programs wrote, kept byte by byte as far as it holds after denoising."""
 
 import io
 import struct
@@ -8,10 +8,7 @@ from PIL import Image, TiffTags
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-# Where PNGs held EXIF before there was a chunk for it (2017), as programs still write it.
-_EXIF_AS_TEXT = "Raw profile type exif"
-
-# EXIF 2.3: what the first directory of a TIFF says about a photograph, and not about its file.
+# EXIF 2.3: the tags in the first directory of a TIFF that describe the photograph, not the file.
 TEXTS = (
     Base.ImageDescription,
     Base.Make,
@@ -31,11 +28,34 @@ SIDES_CHANGE = (5, 6, 7, 8)  # orientations
 
 
 def exif_of_others(image: Image.Image, turned: bool) -> bytes:
-    """Return EXIF as it is in the file, but for orientation, sides and thumbnail."""
+    """Return the EXIF of a file that is not a TIFF, for an image that is turned upright.
+
+    Only orientation, sides and thumbnail change. All else stays at its place, because the notes
+    of camera makers point to places in the block.
+    """
     found = image.info.get("exif", b"")
-    if not found and (text := image.info.get(_EXIF_AS_TEXT)):
+    # Programs still write it to PNGs as before there was a chunk for it (2017).
+    if not found and (text := image.info.get("Raw profile type exif")):
         found = bytes.fromhex("".join(text.split("\n")[3:]))  # after its name and length
-    block = bytearray(found.removeprefix(b"Exif\0\0"))
+    return _upright(bytearray(found.removeprefix(b"Exif\0\0")), turned)
+
+
+def exif_of_tiff(file: BinaryIO) -> bytes:
+    """Return the entries in a TIFF that describe the photograph, for an upright image."""
+    main, parts = read_directories(file)
+    kept = ImageFileDirectory_v2(prefix=b"II")
+    for tag in (*TEXTS, *RESOLUTION):
+        if tag in main:
+            kept.tagtype[tag] = main.tagtype[tag]
+            kept[tag] = main[tag]
+    if not kept and not parts:
+        return b""
+    block = io.BytesIO(b"II*\0" + struct.pack("<L", 8) + kept.tobytes(8))
+    append_directories(block, parts)
+    return _upright(bytearray(block.getvalue()), main.get(Base.Orientation) in SIDES_CHANGE)
+
+
+def _upright(block: bytearray, turned: bool) -> bytes:
     if block:
         order = "<" if block[:2] == b"II" else ">"
         first = struct.unpack_from(f"{order}L", block, 4)[0]
@@ -43,10 +63,10 @@ def exif_of_others(image: Image.Image, turned: bool) -> bytes:
         if Base.Orientation in entries:
             struct.pack_into(f"{order}H", block, entries[Base.Orientation] + 8, 1)
         if turned:
-            _swap_entries(block, entries, RESOLUTION[:2])
+            _swap(block, entries, RESOLUTION[:2])
         if turned and IFD.Exif in entries:
             place = struct.unpack_from(f"{order}L", block, entries[IFD.Exif] + 8)[0]
-            _swap_entries(block, _entries(block, order, place)[0], _SIDES)
+            _swap(block, _entries(block, order, place)[0], _SIDES)
         # No second directory, of the thumbnail. Some writers end without saying so.
         block.extend(bytes(max(end + 4 - len(block), 0)))
         struct.pack_into(f"{order}L", block, end, 0)
@@ -61,36 +81,11 @@ def _entries(block: bytearray, order: str, directory: int) -> tuple[dict[int, in
     return {struct.unpack_from(f"{order}H", block, place)[0]: place for place in places}, end
 
 
-def _swap_entries(block: bytearray, entries: dict[int, int], tags: tuple[int, int]) -> None:
+def _swap(block: bytearray, entries: dict[int, int], tags: tuple[int, int]) -> None:
     """Give two entries, if both are there, each other's type, count and value."""
     if all(tag in entries for tag in tags):
         one, other = (slice(entries[tag] + 2, entries[tag] + 12) for tag in tags)
         block[one], block[other] = block[other], block[one]
-
-
-def exif_of_tiff(file: BinaryIO) -> bytes:
-    """Return what the directories of a TIFF say about the photograph."""
-    main, parts = read_directories(file)
-    if main.get(Base.Orientation) in SIDES_CHANGE:
-        _swap_values(main, RESOLUTION[:2])
-        _swap_values(parts.get(IFD.Exif, {}), _SIDES)
-    kept = ImageFileDirectory_v2(prefix=b"II")
-    for tag in (*TEXTS, *RESOLUTION):
-        if tag in main:
-            kept.tagtype[tag] = main.tagtype[tag]
-            kept[tag] = main[tag]
-    if not kept and not parts:
-        return b""
-    block = io.BytesIO(b"II*\0" + struct.pack("<L", 8) + kept.tobytes(8))
-    append_directories(block, parts)
-    return block.getvalue()
-
-
-def _swap_values(directory: ImageFileDirectory_v2, tags: tuple[int, int]) -> None:
-    if all(tag in directory for tag in tags):
-        one, other = tags
-        for values in (directory.tagtype, directory):
-            values[one], values[other] = values[other], values[one]
 
 
 def read_directories(
@@ -128,9 +123,9 @@ def _read_directory(
 def append_directories(file: BinaryIO, parts: dict[int, ImageFileDirectory_v2]) -> None:
     """Append directories to a little-endian TIFF, then its first one again, which points to them.
 
-    TIFF 6.0: a directory is the number of its entries, the entries of 12 bytes in the order of
-    their tags, and the place of the next one; the file's header holds the place of the first.
-    tifffile writes no directory of EXIF.
+    tifffile cannot write a directory of EXIF. TIFF 6.0: a directory is the number of its entries,
+    the entries of 12 bytes in the order of their tags, and the place of the next directory. The
+    file's header holds the place of the first.
     """
     file.seek(4)
     file.seek(struct.unpack("<L", file.read(4))[0])
@@ -148,5 +143,5 @@ def append_directories(file: BinaryIO, parts: dict[int, ImageFileDirectory_v2]) 
 
 
 def _end(file: BinaryIO) -> int:
-    """Go to the end of a file, and to an even place, where directories have to begin."""
+    """Go to the end of a file, or the even place after it, where a directory may begin."""
     return file.seek(file.seek(0, 2) + file.tell() % 2)

@@ -1,39 +1,28 @@
-"""Where things live on disk."""
+"""The folders of the project: clone, datasets, cache and reports."""
 
 import os
 import re
-import tomllib
 from pathlib import Path
 
 from casestudy import CaseStudyError
 
 
 def project_root() -> Path:
-    """Return the folder that holds `notebooks/`: the clone this package was installed from.
-
-    An installed copy of the package has no clone around it; then the working directory and
-    its parents are searched.
+    """Return the folder of the clone around this package, or else around the working directory.
 
     Raises
     ------
     CaseStudyError
-        If neither place is in a clone.
+        If neither is in a clone, which has `notebooks/` and the project's pyproject.toml.
     """
     for folder in (Path(__file__).resolve().parents[2], Path.cwd(), *Path.cwd().parents):
-        if (folder / "notebooks").is_dir() and _project_name(folder) == "casestudy":
+        file = folder / "pyproject.toml"
+        found = file.is_file() and (folder / "notebooks").is_dir()
+        if found and 'name = "casestudy"' in file.read_text("utf-8", errors="replace"):
             return folder
     raise CaseStudyError(
         "The case study's notebooks were not found. Run this inside a clone of the repository."
     )
-
-
-def _project_name(folder: Path) -> str | None:
-    """Return the name in a folder's pyproject.toml; None if there is none that can be read."""
-    try:
-        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
-        return tomllib.loads(text).get("project", {}).get("name")
-    except (OSError, ValueError):  # not UTF-8 or not TOML
-        return None
 
 
 def data_root() -> Path:
@@ -42,7 +31,7 @@ def data_root() -> Path:
     Raises
     ------
     CaseStudyError
-        If the variable is not set, and there is no clone.
+        If the variable is not set and there is no clone.
     """
     return _folder_setting("CASESTUDY_DATA", "data")
 
@@ -50,7 +39,7 @@ def data_root() -> Path:
 def cache_root() -> Path:
     """Return the folder of derived files: `CASESTUDY_CACHE`, or `data/cache/` in the project.
 
-    Outside a clone, it is the user's own cache folder.
+    Outside a clone, the default is the user's cache folder.
     """
     try:
         return _folder_setting("CASESTUDY_CACHE", "data/cache")
@@ -61,12 +50,12 @@ def cache_root() -> Path:
 
 
 def reports_root() -> Path:
-    """Return the folder that holds one sub-folder per run: `reports/` in the project."""
+    """Return the folder of runs, one sub-folder each: `reports/` in the project."""
     return project_root() / "reports"
 
 
 def run_name(dataset: str, run: str | None = None) -> str:
-    """Return the name of a run's folder: the one given, or one made of the dataset's name.
+    """Return the name of a run's folder, by default made of the dataset's name.
 
     Raises
     ------
@@ -74,21 +63,25 @@ def run_name(dataset: str, run: str | None = None) -> str:
         If it cannot name a folder in `reports/`.
     """
     if run is None:
-        kind, _, path = dataset.partition(":")
-        run = re.sub(r"[^\w.-]+", "-", f"{kind}-{Path(path).name}" if path else kind)[:80]
+        folder = own_folder(dataset)
+        run = re.sub(r"[^\w.-]+", "-", f"folder-{folder.name}" if folder else dataset)[:80]
     if not re.fullmatch(r"\w[\w.-]{0,79}", run):
         raise CaseStudyError(
-            f"{run!r} cannot name a run, because it names a folder in reports/: at most 80 "
-            "letters, digits, dots, dashes and underscores, the first a letter or digit."
+            f"{run!r} cannot name a run, which is a folder in reports/. Use at most 80 letters, "
+            "digits, dots, dashes and underscores, and begin with a letter or digit."
         )
     return run
 
 
+def own_folder(dataset: str) -> Path | None:
+    """Return PATH if a dataset's name is `folder:PATH`, for pairs of your own; else None."""
+    return Path(dataset.removeprefix("folder:")) if dataset.startswith("folder:") else None
+
+
 def absolute(dataset: str) -> str:
     """Return a dataset's name with a folder's path made absolute, for any working directory."""
-    if not dataset.startswith("folder:"):
-        return dataset
-    return f"folder:{Path(dataset.removeprefix('folder:')).expanduser().resolve()}"
+    folder = own_folder(dataset)
+    return f"folder:{folder.expanduser().resolve()}" if folder else dataset
 
 
 def _folder_setting(variable: str, default: str) -> Path:

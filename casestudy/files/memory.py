@@ -1,4 +1,7 @@
-"""What becomes of memory that this process frees: kept for its next step, or given back."""
+"""Memory that this process frees: keep it for the next step, or give it back to the system.
+
+These functions change nothing where the C library is not glibc.
+"""
 
 import ctypes
 import gc
@@ -8,30 +11,29 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # of malloc.h
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep memory that it freed, for the next step of a training.
+    """Keep freed memory for the next step of a training.
 
-    Every step on a CPU frees blocks of many megabytes and asks for the same again. By default
-    glibc gives each back to the system, which has to clear it before it hands it out once more:
-    nearly half of the time of CBDNet's steps on two cores. Other C libraries are left alone.
+    Every step on a CPU frees blocks of many megabytes and asks for them again. By default, glibc
+    gives each back to the system, which has to clear it first: nearly half of the time of
+    CBDNet's steps on two cores.
     """
     _set_glibc({_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1})
 
 
 def give_back_large_blocks() -> None:
-    """Let the system have memory of a megabyte and more as soon as it is free, for a server.
+    """Give blocks of a megabyte and more back to the system as soon as they are free.
 
-    By default, what glibc takes for small grows with each large block that is freed, up to 32 MB.
-    Photographs then lie among what lives longer, and the holes that they leave stay resident.
-    Other C libraries are left alone.
+    By default, glibc moves this limit up to 32 MB with the blocks that are freed. In a server,
+    photographs then lie among data that live longer, and the holes that they leave stay resident.
     """
     _set_glibc({_M_MMAP_THRESHOLD: 1 << 20})
 
 
 def give_back_freed_memory() -> None:
-    """Let the system have what this process does not need any more.
+    """Collect garbage, and give all free memory back to the system.
 
-    Sessions of Streamlit refer to themselves, so Python finds them only when it looks for such;
-    and glibc keeps the pages between what lives on. Other C libraries are left alone.
+    Sessions of Streamlit refer to themselves, so only the garbage collector finds them, and glibc
+    keeps free pages between those in use.
     """
     gc.collect()
     if platform.libc_ver()[0] == "glibc":

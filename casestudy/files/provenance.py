@@ -1,8 +1,9 @@
-"""What a result was made from, and on which machine: code, library versions, commit."""
+"""The origin of a result: code, library versions, commit and machine."""
 
 import hashlib
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -23,7 +24,7 @@ _LIBRARIES = (
 
 
 def hash_text(*parts: str) -> str:
-    """Return one SHA-256, in hexadecimal, of some texts."""
+    """Return the SHA-256 of some texts together, in hexadecimal."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -34,38 +35,23 @@ def hash_file(path: Path) -> str:
 
 
 def hash_rooms(*rooms: str, without: Sequence[str] = ()) -> str:
-    """Return a hash of all files in some sub-folders of the package.
+    """Return a hash of all files in sub-folders of the package, such as "commands/report".
 
-    Parameters
-    ----------
-    *rooms : str
-        Sub-folders, such as "models" or "commands/report".
-    without : sequence of str
-        Patterns, such as "models/released/*.md", of files that are left out.
+    Files that match a pattern in `without`, such as "models/released/*.md", are left out.
     """
     package = Path(casestudy.__file__).parent
-    files = {
-        path.relative_to(package): path
-        for room in rooms
-        for path in (package / room).rglob("*")
-        if path.is_file()
-    }
-    return hash_text(
-        *(
-            f"{name.as_posix()}:{hash_file(files[name])}"
-            for name in sorted(files)
-            if _is_code(name) and not any(map(name.match, without))
-        )
-    )
-
-
-def _is_code(path: Path) -> bool:
-    """Return False for what Python, editors and file managers leave, most of it hidden."""
-    return not any(part == "__pycache__" or part.startswith(".") for part in path.parts)
+    files = (path for room in rooms for path in (package / room).rglob("*") if path.is_file())
+    hashes = []
+    for name in sorted(path.relative_to(package) for path in files):
+        # Python, editors and file managers leave files, most of them hidden.
+        left = any(part == "__pycache__" or part.startswith(".") for part in name.parts)
+        if not left and not any(map(name.match, without)):
+            hashes.append(f"{name.as_posix()}:{hash_file(package / name)}")
+    return hash_text(*hashes)
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of what decides the numbers: Python, Keras and its backend, ..."""
+    """Return the versions of the libraries that influence results, by name."""
     versions = {"python": platform.python_version()}
     for library in _LIBRARIES:
         try:
@@ -76,9 +62,9 @@ def library_versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Return the commit of the code, with `-dirty` when files differ from it; None outside git."""
+    """Return the commit of the code, with `-dirty` if files differ from it; None outside git."""
     try:
-        _git("ls-files", "--error-unmatch", "__init__.py")  # no installed copy in another clone
+        _git("ls-files", "--error-unmatch", "__init__.py")  # not an installed copy in a clone
         head = _git("rev-parse", "HEAD")
         return head + ("-dirty" if _git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
@@ -96,7 +82,7 @@ def _git(*arguments: str) -> str:
 
 
 def machine() -> str:
-    """Return system, processor, cores and memory in words."""
+    """Return a text with system, processor, cores and memory."""
     memory = ""
     if hasattr(os, "sysconf"):
         gibibytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -106,10 +92,7 @@ def machine() -> str:
 
 
 def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")  # of Linux
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    named = re.search(r"^model name\s*: (.+)", text, re.MULTILINE)
+    return named[1] if named else platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""Write files so that a crash leaves no half of one, and one process at a time writes."""
+"""Write files completely or not at all, and by one process at a time."""
 
 import glob
 import os
@@ -14,12 +14,12 @@ from casestudy import CaseStudyError
 
 
 def writable_file(path: Path) -> Path:
-    """Return the path after making its folder; called before long work whose result goes there.
+    """Make the folder of a file, before long work, and return the file's path.
 
     Raises
     ------
     CaseStudyError
-        If no file can be written there.
+        If the file cannot be written there.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,18 +36,14 @@ def writable_file(path: Path) -> Path:
 
 @contextmanager
 def only_writer(folder: Path, remedy: str) -> Iterator[None]:
-    """Let one process at a time write to a folder, which is made if needed.
+    """Make a folder if needed, and let one process at a time write to it.
 
-    Parameters
-    ----------
-    folder : Path
-    remedy : str
-        What to do where it cannot be written to.
+    `remedy` is the advice if the folder cannot be written to.
 
     Raises
     ------
     CaseStudyError
-        If another process is at work there, or something cannot be read or written.
+        If another process works in the folder, or a file cannot be read or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,20 +62,11 @@ def only_writer(folder: Path, remedy: str) -> Iterator[None]:
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path next to `path` and rename it to `path` when the block succeeds.
+    """Yield a temporary path of the same name, and move it to `path` when the block succeeds.
 
-    Whatever happens, a reader finds the old content, the new content, or nothing. The file
-    (or folder) reaches the disk before its name does. An existing folder is not replaced.
-
-    Parameters
-    ----------
-    path : Path
-        The final name. Its parent is created if needed.
-
-    Yields
-    ------
-    Path
-        A name, of the same suffix, for the block to create a file or a folder at.
+    The block creates a file or a folder at the temporary path. A reader of `path` always finds
+    the old content, the new content, or nothing. Files reach the disk before they are renamed. The
+    parent of `path` is created if needed. An existing folder is not replaced.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=_scratch_prefix(path), dir=path.parent))
@@ -96,7 +83,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Remove what killed calls of `written_whole` left; call it where none can be running."""
+    """Remove the remains of killed calls of `written_whole`; none may be running."""
     for scratch in path.parent.glob(f"{glob.escape(_scratch_prefix(path))}????????"):
         shutil.rmtree(scratch)
 

@@ -1,12 +1,13 @@
-"""The networks, one file each; what is known of each by its name; and how to build or load one."""
+"""The networks, one file each, and how to build or load one by its name."""
 
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from casestudy import CaseStudyError
 from casestudy.models.networks import NETWORKS, Network
+from casestudy.models.released import released_file
 
-if TYPE_CHECKING:  # names, titles and settings are asked for where Keras is not worth its seconds
+if TYPE_CHECKING:  # Keras takes seconds to import
     import keras
 
 __all__ = ["NETWORKS", "Network", "build", "load"]
@@ -23,61 +24,45 @@ def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) ->
         Decides the weights.
     precision : {"float32", "mixed_bfloat16"}
         "mixed_bfloat16" computes in bfloat16, whose 8 significant bits are enough within the
-        network; weights and the output stay float32.
+        network; the weights and the output stay float32.
     **sizes
         Passed to the network's own function, such as `filters`.
 
     Raises
     ------
     CaseStudyError
-        If there is no such network.
+        If no network has this name.
     """
     if name not in NETWORKS:
         raise CaseStudyError(f"Unknown network {name!r}. Known: {', '.join(NETWORKS)}.")
     # Imported here for a fast start-up.
-    import keras  # takes seconds
+    import keras
 
-    from casestudy.models.devices import all_devices  # imports Keras
+    from casestudy.models.devices import all_devices
 
     network = NETWORKS[name]
-    function = network.build
-    if isinstance(function, str):
-        module, _, function_name = function.partition(":")
-        function = getattr(import_module(module), function_name)
     keras.utils.set_random_seed(seed)
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
         with all_devices():
-            return function(**{**network.arguments, **sizes})
+            return resolve_name(network.build)(**{**network.arguments, **sizes})
     finally:
         keras.config.set_dtype_policy(usual)
 
 
 def load(name: str) -> "keras.Model":
-    """Return a released network: trained weights that come with the package.
+    """Return a released network, with the trained weights that come with the package.
 
-    Parameters
-    ----------
-    name : str
-        A name in `casestudy.models.released.titles()`. Its model card,
-        `casestudy/models/released/<name>.md`, describes how it was trained, what it reaches and
-        where it fails.
-
-    Returns
-    -------
-    keras.Model
-        From noisy images (N, H, W, 3) in [0, 1] to denoised ones, see `build`;
-        `casestudy.denoising.tiles.network_denoiser` takes images of any size.
+    Its model card, `casestudy/models/released/<name>.md`, describes the training, the scores and
+    the limits. `casestudy.denoising.tiles.network_denoiser` makes it a denoiser.
 
     Raises
     ------
     CaseStudyError
-        If there is no such network, or its file is missing or altered.
+        If no released network has this name, or its file is missing or altered.
     """
-    # The first of these modules needs `NETWORKS`, the second imports Keras, which takes seconds.
-    # Imported here for a fast start-up.
-    from casestudy.models.released import released_file
+    # Imported here for a fast start-up: Keras takes seconds.
     from casestudy.models.weights import load_weights
 
     weights = released_file(name, ".safetensors")

@@ -1,10 +1,10 @@
-"""The baseline: a convolutional autoencoder that squeezes the picture through a small grid.
+"""The baseline: a convolutional autoencoder that squeezes the image through a small grid.
 
 S. Solomon, "Image Denoising using Deep Learning", 2021: three convolutions with max-pooling,
-three transposed convolutions, and a last convolution with 3 filters. The article does not give
-the widths; 32, 64, 128 is what re-creations of it use. The last layer is linear here, as the
-losses and metrics need no sigmoid. There are no skip connections: every detail has to fit into
-the 8 times smaller grid.
+three transposed convolutions, and a last convolution with 3 filters. The article does not state
+the widths; re-creations of it use 32, 64 and 128. Here the last layer is linear, because the
+losses and metrics need no sigmoid. There are no skip connections: every detail has to fit into a
+grid with an eighth of the height and width.
 """
 
 import keras
@@ -17,7 +17,7 @@ def build_autoencoder(filters: int = 32) -> keras.Model:
     Parameters
     ----------
     filters : int
-        Width of the first level; the next two have twice and four times as many.
+        Channels of the first level; the next two have twice and four times as many.
 
     Returns
     -------
@@ -25,27 +25,13 @@ def build_autoencoder(filters: int = 32) -> keras.Model:
         From (N, H, W, 3) in [0, 1] to the same shape, H and W multiples of 8. 333,955
         parameters with 32 filters.
     """
+    shared = {"padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
     noisy = keras.Input((None, None, 3), name="noisy")
     x = noisy
-    for level, width in enumerate((filters, 2 * filters, 4 * filters), start=1):
-        x = layers.Conv2D(
-            width,
-            3,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-            name=f"down{level}.conv",
-        )(x)
+    for level, width in ((1, filters), (2, 2 * filters), (3, 4 * filters)):
+        x = layers.Conv2D(width, 3, name=f"down{level}.conv", **shared)(x)
         x = layers.MaxPooling2D(2, name=f"down{level}.pool")(x)
     for level, width in ((3, 4 * filters), (2, 2 * filters), (1, filters)):
-        x = layers.Conv2DTranspose(
-            width,
-            3,
-            strides=2,
-            padding="same",
-            activation="relu",
-            kernel_initializer="he_normal",
-            name=f"up{level}.deconv",
-        )(x)
+        x = layers.Conv2DTranspose(width, 3, strides=2, name=f"up{level}.deconv", **shared)(x)
     denoised = layers.Conv2D(3, 3, padding="same", dtype="float32", name="denoised")(x)
     return keras.Model(noisy, denoised, name="autoencoder")

@@ -1,13 +1,14 @@
 """CBDNet: estimate how strong the noise is at each pixel, then remove that much.
 
 S. Guo, Z. Yan, K. Zhang, W. Zuo, L. Zhang, "Toward Convolutional Blind Denoising of Real
-Photographs", CVPR 2019, arXiv:1807.04686. Two networks in one: CNN_E estimates a noise level map,
-CNN_D is a U-Net that sees the image and the map and returns what to add to the image.
+Photographs", CVPR 2019, arXiv:1807.04686. It consists of two networks. CNN_E estimates a map of
+the noise level. CNN_D, a U-Net, takes the image and the map, and returns the correction that is
+added to the image.
 
 No official RGB weights exist in an open framework. This is the form that re-implementations agree
-on, with 4,365,382 parameters: skips are added, not concatenated, and average pooling shrinks
-where the paper's U-Net has strided convolutions. The last layer starts near zero, so that
-training starts from the noisy image itself.
+on, with 4,365,382 parameters. Its skips are added, not concatenated, and average pooling replaces
+the strided convolutions of the paper's U-Net. The last layer starts near zero, so that training
+starts from the noisy image itself.
 """
 
 import keras
@@ -22,14 +23,14 @@ def build_cbdnet(filters: int = 64) -> keras.Model:
     Parameters
     ----------
     filters : int
-        Width of CNN_D's first level; the next two have twice and four times as many, CNN_E half
-        as many.
+        Channels of CNN_D's first level; the next two have twice and four times as many, CNN_E
+        has half as many.
 
     Returns
     -------
     keras.Model
         From (N, H, W, 3) in [0, 1] to the same shape, H and W multiples of 4. 4,365,382
-        parameters with 64 filters. See `with_level_map` for its second output.
+        parameters with 64 filters.
     """
     noisy = keras.Input((None, None, 3), name="noisy")
     level_map = estimate_noise(noisy, filters // 2)
@@ -40,28 +41,28 @@ def build_cbdnet(filters: int = 64) -> keras.Model:
 
 
 def with_level_map(cbdnet: keras.Model) -> keras.Model:
-    """Return the same network, sharing its weights, with the noise level map as second output.
+    """Return the same network, with the same weights, and the noise level map as second output.
 
     Returns
     -------
     keras.Model
-        Outputs a dict: denoised and noise_level_map, both (N, H, W, 3). The map estimates the
-        standard deviation of the noise in units of the image; only training with the paper's
-        full loss (`casestudy.training.losses`) makes it so.
+        Outputs a dict: denoised and noise_level_map, both (N, H, W, 3). After training with the
+        paper's full loss (`casestudy.training.losses`), the map estimates the standard deviation
+        of the noise in units of the image.
     """
     outputs = {"denoised": cbdnet.output, LEVEL_MAP: cbdnet.get_layer(LEVEL_MAP).output}
     return keras.Model(cbdnet.input, outputs, name=cbdnet.name)
 
 
 def estimate_noise(x, filters: int):
-    """CNN_E: five convolutions without pooling, so the map follows the image pixel by pixel."""
+    """CNN_E: five convolutions without pooling, so the map has a value for each pixel."""
     for number in range(1, 5):
         x = conv(x, filters, f"estimate.conv{number}")
     return conv(x, 3, LEVEL_MAP, dtype="float32")
 
 
 def remove_noise(x, filters: int):
-    """CNN_D: a U-Net of three levels; returns the residual to add to the noisy image."""
+    """CNN_D: a U-Net of three levels. Return the residual to add to the noisy image."""
     full = convs(x, filters, 2, "unet_full")
     half = layers.AveragePooling2D(2, name="unet_half.pool")(full)  # (N, H/2, W/2, C)
     half = convs(half, 2 * filters, 3, "unet_half")

@@ -1,4 +1,4 @@
-"""What networks are computed on: all GPUs of the machine at once, or its CPU."""
+"""The devices that run networks: all GPUs of the machine at once, or its CPU."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ import keras
 
 @contextmanager
 def all_devices() -> Iterator[int]:
-    """Build and train networks in this block, on every GPU (or logical CPU) of the machine.
+    """Build and train the networks of this block on every GPU (or logical CPU) of the machine.
 
-    Under TensorFlow that is `tf.distribute.MirroredStrategy`, under JAX
-    `keras.distribution.DataParallel`. With one device it changes nothing.
+    TensorFlow uses `tf.distribute.MirroredStrategy`, and JAX `keras.distribution.DataParallel`.
+    With one device, nothing changes.
 
     Yields
     ------
@@ -31,7 +31,7 @@ def all_devices() -> Iterator[int]:
 
 
 def device_names() -> list[str]:
-    """Return what networks are computed on, such as "NVIDIA H100" or "cpu"."""
+    """Return the devices that run networks, such as "NVIDIA H100" or "cpu"."""
     if keras.backend.backend() == "jax":
         import jax
 
@@ -45,7 +45,7 @@ def device_names() -> list[str]:
 
 
 def on_gpu() -> bool:
-    """Return whether networks are computed on something faster than a CPU."""
+    """Return whether networks run on something other than a CPU."""
     return "cpu" not in device_names()
 
 

@@ -1,7 +1,6 @@
 """A network drawn from its own layer graph, in the manner of the papers' figures.
 
-Lengths are in units of the drawing, in which a layer of full resolution is 1 high; `inch` and
-`point` are an inch and a point in these units.
+Lengths are in inches, and sizes of text in points.
 """
 
 from collections import Counter
@@ -33,32 +32,30 @@ DISCS = {"add": "+", "concat": "$\\mathrm{c}$"}
 UNDRAWN = ("activation", "cut")
 INK, PALE, SKIP = "#3a3f44", "#8a9096", "#4f8a5b"
 
-WIDTH, MARGIN, LEGEND = 10.0, 0.15, 0.5  # inches
-LANES, BETWEEN, TALLEST = 4.0, 0.42, 1.3  # inches: all lanes, between two lanes, tallest bar
-NAME, SHAPE, DISC = 8.0, 6.5, 8.0  # points: sizes of text, and a disc's diameter
+WIDTH, MARGIN, LEGEND = 10.0, 0.15, 0.5
+LANES, BETWEEN, TALLEST = 4.0, 0.42, 1.3  # all lanes, between two lanes, tallest bar
+NAME, SHAPE = 8.0, 6.5  # points
+POINT = 1 / 72
+DISC = 8 * POINT
 
 
 @dataclass(eq=False)
 class Step:
     """A drawn layer, or all layers of one attention."""
 
-    name: str
+    block: str
     kind: str
     channels: int
     pixel_width: int
+    shape: str  # of the output, as labels give it
     form: tuple  # equal convolutions in a row are drawn close together
     sources: list["Step"] = field(default_factory=list)
-    skips: list["Step"] = field(default_factory=list)  # sources that other sources lead on from
-    earlier: set["Step"] = field(default_factory=set)  # all that lead here
-    lane: float = 0.0  # 0 in the middle, the next branch above is 1 higher
-    y: float = 0.0
+    skips: list["Step"] = field(default_factory=list)  # sources that other sources come after
+    earlier: set["Step"] = field(default_factory=set)  # all steps that lead here
     x: float = 0.0
+    y: float = 0.0
     width: float = 0.0
-    height: float = 0.0  # of a bar
-
-    @property
-    def block(self) -> str:
-        return block_of(self.name)
+    height: float = 0.0  # of a bar; discs keep the place that a bar would take
 
     @property
     def box(self) -> Bbox:
@@ -69,133 +66,111 @@ class Step:
     def top(self) -> float:
         return self.y + (self.width if self.kind in DISCS else self.height) / 2
 
+    @property
+    def label_width(self) -> float:
+        texts = TextPath((0, 0), self.block, NAME), TextPath((0, 0), self.shape, SHAPE)
+        return max(text.get_extents().width for text in texts) * POINT
+
 
 def draw_network(model: keras.Model, size: int = 256) -> Figure:
     """Draw a network from left to right: a bar per layer, parallel branches one above the other.
 
-    Bars are as high as the layer's resolution and as wide as its channels, both on a logarithmic
-    scale. Below each block stand its name and the shape of its output.
+    The height of a bar is the layer's resolution and its width the number of channels, both on a
+    logarithmic scale. The name and the output shape of each block stand below it.
 
     Parameters
     ----------
     model : keras.Model
         From `casestudy.models.build`.
     size : int
-        Side in pixels of the image that the shapes are given for.
+        Side in pixels of the image that the shapes are for.
     """
-    steps = _steps(model)
-    _set_heights(steps)
-    _set_lanes(steps)
-    spread = max(step.lane for step in steps) - min(step.lane for step in steps)
-    inch = 1 / min(TALLEST, (LANES - spread * BETWEEN) / (spread + 1))
-    point = inch / 72
-    for step in steps:
-        step.y = step.lane * (1 + BETWEEN * inch)
-    last = {step.block: step for step in steps}
-    labels = {block: Label(step, size, point) for block, step in last.items()}
-    _set_columns(steps, labels, (WIDTH - 2 * MARGIN) * inch, point)
-
+    steps = _steps(model, size)
+    _set_rows(steps)
+    _set_columns(steps)
     fig = plt.figure(layout="none")
     ax = fig.add_axes((0, 0, 1, 1))
     ax.set_axis_off()
-    top = _draw_lines(ax, steps, point) + MARGIN * inch
+    top = _draw_lines(ax, steps) + MARGIN
     for step in steps:
-        _draw_step(ax, step)
-    bottom = _draw_labels(ax, steps, labels, point) - LEGEND * inch
-    ax.set(xlim=(-MARGIN * inch, (WIDTH - MARGIN) * inch), ylim=(bottom, top))
-    fig.set_size_inches(WIDTH, (top - bottom) / inch)
+        if step.kind in DISCS:
+            for line in _disc(step.kind, [step.x], [step.y]):
+                ax.add_line(line)
+        else:
+            bar, colour = step.box, BARS[step.kind]
+            ax.add_patch(Rectangle(bar.min, bar.width, bar.height, facecolor=colour, linewidth=0))
+    bottom = _draw_labels(ax, steps) - LEGEND
+    ax.set(xlim=(-MARGIN, WIDTH - MARGIN), ylim=(bottom, top))
+    fig.set_size_inches(WIDTH, top - bottom)
     _draw_legend(fig, steps)
     return fig
 
 
-class Label:
-    """Name and output shape of a block, given by the block's last step."""
-
-    def __init__(self, last: Step, size: int, point: float):
-        self.name = last.block
-        self.shape = f"{size // last.pixel_width}²×{last.channels}"
-        self.width = point * max(_text_width(self.name, NAME), _text_width(self.shape, SHAPE))
-        self.height = point * (NAME + SHAPE + 3)
-
-    def box(self, middle: float, top: float) -> Bbox:
-        return Bbox.from_bounds(
-            middle - self.width / 2, top - self.height, self.width, self.height
-        )
-
-
-def _text_width(text: str, points: float) -> float:
-    return TextPath((0, 0), text, size=points).get_extents().width
-
-
-def _steps(model: keras.Model) -> list[Step]:
-    """Return what is drawn, each step after all that lead to it."""
+def _steps(model: keras.Model, size: int) -> list[Step]:
+    """Return the steps to draw, each after all steps that lead to it."""
     pixels = pixel_widths(model)
     drawn: dict[str, Step] = {}  # by layer
     attentions: dict[str, Step] = {}  # by block
     for name, reads in layer_graph(model).items():
         layer = model.get_layer(name)
-        kind, channels = kind_of(layer), layer.output.shape[-1]
+        block, kind, channels = block_of(name), kind_of(layer), layer.output.shape[-1]
         if kind in UNDRAWN:
             drawn[name] = drawn[reads[0]]
             continue
         kernel = getattr(layer, "kernel_size", None), getattr(layer, "dilation_rate", None)
-        step = Step(name, kind, channels, pixels[name], (block_of(name), kind, channels, *kernel))
+        shape, form = f"{size // pixels[name]}²×{channels}", (block, kind, channels, *kernel)
+        step = Step(block, kind, channels, pixels[name], shape, form)
         if kind == "attention":
-            step = attentions.setdefault(step.block, step)
+            step = attentions.setdefault(block, step)
         drawn[name] = step
         step.sources += [drawn[x] for x in reads if drawn[x] not in (step, *step.sources)]
     steps = list(dict.fromkeys(drawn.values()))
     for step in steps:
-        _tell_skips_apart(step)
+        before = set().union(*(source.earlier for source in step.sources))
+        step.earlier = before.union(step.sources)
+        step.skips = [source for source in step.sources if source in before]
+        step.sources = [source for source in step.sources if source not in before]
     return steps
 
 
-def _tell_skips_apart(step: Step) -> None:
-    before = set().union(*(source.earlier for source in step.sources))
-    step.earlier = before.union(step.sources)
-    step.skips = [source for source in step.sources if source in before]
-    step.sources = [source for source in step.sources if source not in before]
-
-
-def _set_heights(steps: list[Step]) -> None:
-    halvings = log2(max(step.pixel_width for step in steps))
-    for step in steps:
-        step.height = 1 - log2(step.pixel_width) * min(0.2, 0.88 / max(halvings, 1))
-
-
-def _set_lanes(steps: list[Step]) -> None:
+def _set_rows(steps: list[Step]) -> None:
     """Spread the branches that follow a step evenly above and below it."""
+    lanes: dict[Step, float] = {}  # 0 in the middle, the next branch above is 1 higher
     for step in steps:
+        lanes[step] = sum(lanes[source] for source in step.sources) / max(len(step.sources), 1)
         if len(step.sources) == 1:
             branches = [other for other in steps if step.sources[0] in other.sources]
-            step.lane = step.sources[0].lane + (len(branches) - 1) / 2 - branches.index(step)
-        elif step.sources:
-            step.lane = sum(source.lane for source in step.sources) / len(step.sources)
+            lanes[step] += (len(branches) - 1) / 2 - branches.index(step)
+    spread = max(lanes.values()) - min(lanes.values())
+    tallest = min(TALLEST, (LANES - spread * BETWEEN) / (spread + 1))
+    halvings = log2(max(step.pixel_width for step in steps))
+    for step in steps:
+        step.y = lanes[step] * (tallest + BETWEEN)
+        shrunk = log2(step.pixel_width) * min(0.2, 0.88 / max(halvings, 1))
+        step.height = tallest * (1 - shrunk)
 
 
-def _set_columns(steps: list[Step], labels: dict[str, Label], total: float, point: float) -> None:
-    """Put each step to the right of its sources, and make the drawing as wide as wanted.
+def _set_columns(steps: list[Step]) -> None:
+    """Put each step to the right of its sources, and fill the width of the drawing.
 
-    Discs and labels keep their size, so the scale of bars and gaps is found step by step.
+    Discs and labels keep their size, so the scale of bars and gaps is found by iteration.
     """
-    bars, gaps = _bar_widths(steps), _gaps(steps)
+    most = log2(max(step.channels for step in steps))
+    bars = {step: 0.4 + 0.6 * (log2(step.channels) / most) ** 2 for step in steps}
+    gaps = _gaps(steps)
     sizes = Counter(step.block for step in steps)
+    labels = {step: step.label_width for step in steps if sizes[step.block] == 1}
+    total = WIDTH - 2 * MARGIN
     scale, end = 1.0, total
     for _ in range(20):
         scale *= total / end
         ends: dict[Step, float] = {}
         for step in steps:
-            step.width = DISC * point if step.kind in DISCS else scale * bars[step]
-            room = labels[step.block].width if sizes[step.block] == 1 else 0
-            room = max(room, step.width)
+            step.width = DISC if step.kind in DISCS else scale * bars[step]
+            room = max(step.width, labels.get(step, 0))
             left = max((ends[x] + scale * gaps[x, step] for x in step.sources), default=0.0)
             step.x, ends[step] = left + room / 2, left + room
         end = max(ends.values())
-
-
-def _bar_widths(steps: list[Step]) -> dict[Step, float]:
-    most = log2(max(step.channels for step in steps))
-    return {step: 0.4 + 0.6 * (log2(step.channels) / most) ** 2 for step in steps}
 
 
 def _gaps(steps: list[Step]) -> dict[tuple[Step, Step], float]:
@@ -210,23 +185,23 @@ def _gaps(steps: list[Step]) -> dict[tuple[Step, Step], float]:
     return gaps
 
 
-def _draw_lines(ax: Axes, steps: list[Step], point: float) -> float:
-    """Draw what each step reads; skips within a lane as arcs. Return how high they reach."""
+def _draw_lines(ax: Axes, steps: list[Step]) -> float:
+    """Connect each step with its sources, with arcs for skips in a lane; return the top."""
     arcs: list[tuple[Step, Step, float]] = []
     for step in steps:
         for source in step.sources:
             _draw_curve(ax, source, step, PALE)
         for source in step.skips:
             if source.y == step.y:
-                arcs.append((source, step, _arc_height(source, step, steps, arcs) + 5 * point))
-                _draw_arc(ax, *arcs[-1], bend=4 * point)
+                arcs.append((source, step, _arc_height(source, step, steps, arcs) + 5 * POINT))
+                _draw_arc(ax, *arcs[-1])
             else:
                 _draw_curve(ax, source, step, SKIP)
     return max([step.box.y1 for step in steps] + [height for *_, height in arcs])
 
 
 def _arc_height(start: Step, end: Step, steps: list[Step], arcs: list) -> float:
-    """Return the height of all that an arc has to pass over."""
+    """Return the top of all steps and arcs that an arc has to pass over."""
     passed = {step for step in steps if start in step.earlier and step in end.earlier}
     passed |= {start, end}
     inner = [height for first, last, height in arcs if {first, last} <= passed]
@@ -237,58 +212,47 @@ def _draw_curve(ax: Axes, start: Step, end: Step, colour: str) -> None:
     left, right = start.box.x1, end.box.x0
     middle = (left + right) / 2
     points = [(left, start.y), (middle, start.y), (middle, end.y), (right, end.y)]
-    _draw_path(ax, Path(points, [Path.MOVETO] + 3 * [Path.CURVE4]), colour)
+    _draw_path(ax, points, [Path.MOVETO] + 3 * [Path.CURVE4], colour)
 
 
-def _draw_arc(ax: Axes, start: Step, end: Step, height: float, bend: float) -> None:
-    points = [
-        (start.x, start.top),
-        (start.x, height - bend),
-        (start.x, height),
-        (start.x + bend, height),
-        (end.x - bend, height),
-        (end.x, height),
-        (end.x, height - bend),
-        (end.x, end.top),
-    ]
+def _draw_arc(ax: Axes, start: Step, end: Step, height: float) -> None:
+    bend = 4 * POINT
+    x = [*3 * [start.x], start.x + bend, end.x - bend, *3 * [end.x]]
+    y = [start.top, height - bend, *4 * [height], height - bend, end.top]
     line, curve = [Path.LINETO], 2 * [Path.CURVE3]
-    _draw_path(ax, Path(points, [Path.MOVETO, *line, *curve, *line, *curve, *line]), SKIP)
+    codes = [Path.MOVETO, *line, *curve, *line, *curve, *line]
+    _draw_path(ax, list(zip(x, y, strict=True)), codes, SKIP)
 
 
-def _draw_path(ax: Axes, path: Path, colour: str) -> None:
+def _draw_path(ax: Axes, points: list, codes: list, colour: str) -> None:
+    path = Path(points, codes)
     ax.add_patch(PathPatch(path, fill=False, edgecolor=colour, linewidth=1, zorder=1))
-
-
-def _draw_step(ax: Axes, step: Step) -> None:
-    if step.kind in DISCS:
-        for line in _disc(step.kind, [step.x], [step.y]):
-            ax.add_line(line)
-    else:
-        bar, colour = step.box, BARS[step.kind]
-        ax.add_patch(Rectangle(bar.min, bar.width, bar.height, facecolor=colour, linewidth=0))
 
 
 def _disc(kind: str, x: list[float], y: list[float]) -> tuple[Line2D, Line2D]:
     """Return a disc and the sign in it."""
-    ring = {"marker": "o", "markersize": DISC, "markeredgewidth": 0.8, "markerfacecolor": "white"}
-    sign = {"marker": DISCS[kind], "markersize": 0.6 * DISC, "markeredgewidth": 0.5}
+    size = DISC / POINT
+    ring = {"marker": "o", "markersize": size, "markeredgewidth": 0.8, "markerfacecolor": "white"}
+    sign = {"marker": DISCS[kind], "markersize": 0.6 * size, "markeredgewidth": 0.5}
     return tuple(Line2D(x, y, color=INK, linestyle="", **style) for style in (ring, sign))
 
 
-def _draw_labels(ax: Axes, steps: list[Step], labels: dict[str, Label], point: float) -> float:
-    """Write each label close below its block; return where the lowest ends."""
+def _draw_labels(ax: Axes, steps: list[Step]) -> float:
+    """Write the label of each block close below it; return where the lowest label ends."""
     taken = [step.box for step in steps]
     paper = {"facecolor": "white", "linewidth": 0, "pad": 0.5}  # hides lines behind the text
-    for name, label in labels.items():
+    style = {"ha": "center", "bbox": paper}
+    for name in dict.fromkeys(step.block for step in steps):
         members = [step for step in steps if step.block == name]
-        middle = (members[0].box.x0 + members[-1].box.x1) / 2
-        box = label.box(middle, members[-1].y)
+        last = members[-1]
+        middle = (members[0].box.x0 + last.box.x1) / 2
+        width, height = last.label_width, (NAME + SHAPE + 3) * POINT
+        box = Bbox.from_bounds(middle - width / 2, last.y - height, width, height)
         while below := [other.y0 for other in taken if other.overlaps(box)]:
-            box = label.box(middle, min(below) - 3 * point)
+            box = box.translated(0, min(below) - 3 * POINT - box.y1)
         taken.append(box)
-        style = {"ha": "center", "bbox": paper}
-        ax.text(middle, box.y1, label.name, fontsize=NAME, color=INK, va="top", **style)
-        ax.text(middle, box.y0, label.shape, fontsize=SHAPE, color=PALE, va="bottom", **style)
+        ax.text(middle, box.y1, name, fontsize=NAME, color=INK, va="top", **style)
+        ax.text(middle, box.y0, last.shape, fontsize=SHAPE, color=PALE, va="bottom", **style)
     return min(box.y0 for box in taken)
 
 

@@ -1,11 +1,6 @@
-"""What a reader wants to know of a built network: its layer graph, its blocks, how far it sees.
+"""The structure of a built network: its layer graph, its blocks and its receptive field.
 
 Layers are named "block.part.layer"; a layer whose name has no dot is a block of its own.
-
-The receptive field is given as a radius: the largest distance, in rows or columns, from a pixel
-of the output to a pixel of the image that it depends on. Networks that pool have one radius per
-place in the pooled grid, hence a smallest and a largest. Attention is left out: its global pooling
-makes each pixel depend a little on the whole image.
 """
 
 from collections import Counter
@@ -18,12 +13,25 @@ from keras import layers
 from casestudy import CaseStudyError
 from casestudy.models.pridnet import CutToSize, Enlarge
 
+_KINDS = {
+    layers.InputLayer: "image",
+    layers.Conv2D: "conv",
+    layers.Conv2DTranspose: "transposed conv",
+    layers.AveragePooling2D: "pooling",
+    layers.MaxPooling2D: "pooling",
+    Enlarge: "enlarging",
+    layers.Add: "add",
+    layers.Concatenate: "concat",
+    layers.ReLU: "activation",
+    CutToSize: "cut",
+}
+
 
 def layer_graph(model: keras.Model) -> dict[str, list[str]]:
     """Return the names of the layers that each layer reads.
 
-    A layer comes after all that it reads; parallel branches come one after the other, in the
-    order in which they are joined.
+    A layer comes after all layers that it reads. Parallel branches follow each other in the order
+    in which they are joined.
     """
     makers = {id(layer.output): layer for layer in model.layers}
     graph: dict[str, list[str]] = {}
@@ -47,39 +55,21 @@ def block_of(name: str) -> str:
 
 
 def kind_of(layer: layers.Layer) -> str:
-    """Return what a layer does, in the words of tables and legends.
+    """Return the kind of a layer, as tables and legends name it.
 
-    All that leads from a global pooling to the product with its weights is "attention".
+    All layers from a global pooling to the product with its weights are "attention".
 
     Raises
     ------
     CaseStudyError
-        If the layer is of a type that none of the networks has.
+        If no network has layers of this type.
     """
-    match layer:
-        case layers.InputLayer():
-            return "image"
-        case layers.Multiply():
-            return "attention"
-        case layers.Layer() if layer.output.shape[1] is not None:  # its size is not the image's
-            return "attention"
-        case layers.Conv2D():
-            return "dilated conv" if max(layer.dilation_rate) > 1 else "conv"
-        case layers.Conv2DTranspose():
-            return "transposed conv"
-        case layers.AveragePooling2D() | layers.MaxPooling2D():
-            return "pooling"
-        case Enlarge():
-            return "enlarging"
-        case layers.Add():
-            return "add"
-        case layers.Concatenate():
-            return "concat"
-        case layers.ReLU():
-            return "activation"
-        case CutToSize():
-            return "cut"
-    raise CaseStudyError(f"{layer.name}: a {type(layer).__name__} is of no known kind.")
+    if isinstance(layer, layers.Multiply) or layer.output.shape[1] is not None:
+        return "attention"  # the output of its other layers has a fixed size
+    if type(layer) not in _KINDS:
+        raise CaseStudyError(f"{layer.name}: a {type(layer).__name__} is not of a known kind.")
+    kind = _KINDS[type(layer)]
+    return "dilated conv" if kind == "conv" and max(layer.dilation_rate) > 1 else kind
 
 
 def block_table(model: keras.Model) -> pd.DataFrame:
@@ -88,26 +78,32 @@ def block_table(model: keras.Model) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        block; holds, such as "4 conv, 1 pooling"; channels of its last output; parameters, which
-        sum to the network's.
+        Columns block; holds, such as "4 conv, 1 pooling"; channels, of its last output; and
+        parameters, which add up to those of the network.
     """
     blocks: dict[str, list[layers.Layer]] = {}
     for layer in map(model.get_layer, layer_graph(model)):
         if kind_of(layer) != "image":
             blocks.setdefault(block_of(layer.name), []).append(layer)
-    return pd.DataFrame(
-        {
-            "block": block,
-            "holds": ", ".join(f"{count} {kind}" for kind, count in _kinds(members).items()),
-            "channels": members[-1].output.shape[-1],
-            "parameters": sum(layer.count_params() for layer in members),
-        }
-        for block, members in blocks.items()
-    )
+    rows = []
+    for block, members in blocks.items():
+        # An attention counts once, by its pooling, although several layers compute it.
+        pooling = layers.GlobalAveragePooling2D
+        counted = (x for x in members if kind_of(x) != "attention" or isinstance(x, pooling))
+        kinds = Counter(map(kind_of, counted))
+        rows.append(
+            {
+                "block": block,
+                "holds": ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
+                "channels": members[-1].output.shape[-1],
+                "parameters": sum(layer.count_params() for layer in members),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def pixel_widths(model: keras.Model) -> dict[str, int]:
-    """Return how many pixels of the image, in a row, one pixel of each layer's output covers."""
+    """Return for each layer how many pixels of an image's row one pixel of its output covers."""
     widths: dict[str, int] = {}
     for name, sources in layer_graph(model).items():
         layer = model.get_layer(name)
@@ -118,16 +114,15 @@ def pixel_widths(model: keras.Model) -> dict[str, int]:
 
 
 def analytic_receptive_field(model: keras.Model) -> tuple[int, int]:
-    """Return the smallest and largest radius, from kernel sizes, dilations and strides.
+    """Return the smallest and largest radius in pixels, by kernel sizes, dilations and strides.
 
-    Follows the rows that one output row depends on back through the layers, once for each place
-    in the pooled grid. Rows and columns do not differ.
-
-    Returns
-    -------
-    tuple of int
-        Pixels, without attention.
+    The radius is the largest distance, in rows or columns, from a pixel of the output to a pixel
+    of the image that it depends on. Networks that pool have a radius for each place in the pooled
+    grid, hence a smallest and a largest one. Attention is left out: because of its global pooling,
+    each pixel depends a little on the whole image.
     """
+    # Rows that an output row depends on are traced back through the layers, for each place in the
+    # pooled grid. Columns give the same.
     graph = layer_graph(model)
     output, image = next(reversed(graph)), next(iter(graph))
     rows = np.arange(max(pixel_widths(model).values()))
@@ -143,14 +138,6 @@ def analytic_receptive_field(model: keras.Model) -> tuple[int, int]:
     first, last = needed[image]
     radius = np.maximum(rows - first, last - rows)
     return int(radius.min()), int(radius.max())
-
-
-def _kinds(members: list[layers.Layer]) -> Counter[str]:
-    """Count layers by kind; an attention counts once, however many layers compute its weights."""
-    kinds = Counter(kind_of(layer) for layer in members)
-    if "attention" in kinds:
-        kinds["attention"] = sum(isinstance(x, layers.GlobalAveragePooling2D) for x in members)
-    return kinds
 
 
 def _enlarges(layer: layers.Layer) -> bool:

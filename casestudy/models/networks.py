@@ -1,38 +1,34 @@
-"""Everything that is known of a network by its name. To add one: a file and a record here."""
+"""One record per network. To add a network, add a file, and a record here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # names, titles and settings are asked for where Keras is not worth its seconds
-    import keras
 
 
 @dataclass(frozen=True)
 class Network:
-    """Everything that distinguishes one network from the others.
+    """The properties of a network.
 
     Parameters
     ----------
-    build : str or callable
-        The function that builds it, or "module:function", which is imported at the first use.
+    build : str
+        "module:function" of the function that builds it, which is imported when needed.
     title : str
         Its name in comparisons.
     multiple : int
-        Number of pixels by which height and width of its images have to divide.
+        Height and width of its images must be multiples of this number of pixels.
     arguments : mapping
-        Keyword arguments of `build` that are not its defaults, such as filters.
+        Keyword arguments of `build` that differ from its defaults, such as filters.
     floats : tuple of str
-        Blocks (`casestudy.models.inspection.block_of`) that int8 leaves in floats.
+        Blocks (`casestudy.models.inspection.block_of`) that int8 keeps in floats.
     recipe : mapping, optional
-        Settings of `casestudy.training.train.train` that its released weights were trained with.
+        Settings of `casestudy.training.train.train` for its released weights.
     released : bool
         Whether trained weights come with the package.
     remark : str
-        Advice for choosing among the networks, as the web app shows it.
+        Advice for choosing a network, which the web app shows.
     """
 
-    build: "str | Callable[..., keras.Model]"
+    build: str
     title: str
     multiple: int
     arguments: Mapping[str, object] = field(default_factory=dict)
@@ -56,11 +52,11 @@ _RECIPE = {
     "bfloat16": False,
 }
 
-# Blocks stay in floats where `casestudy.results.quantized.sensitivity` is highest. In PRIDNet:
-# blocks without a skip, which carry the picture, and the end of one scale, where an error covers
-# 8x8 pixels. In RIDNet: the head and the ends of the modules, which hold the channels' weights,
-# what they weigh, and the sums of the skips, where a module's small addition would be rounded
-# together with the picture that it is added to.
+# Blocks stay in floats where `casestudy.results.quantized.sensitivity` is highest. In PRIDNet,
+# these are blocks without a skip, which carry the picture, and the end of one scale, where an
+# error covers 8x8 pixels. In RIDNet, they are the head, the attention at the end of each module,
+# and the sums of the skips: there, a module's small addition would be rounded together with the
+# picture that it is added to.
 _MODULE_ENDS = [f"eam{i}.{end}" for i in (1, 2, 3, 4) for end in ("attention", "short_skip")]
 
 NETWORKS: dict[str, Network] = {
@@ -99,7 +95,7 @@ NETWORKS: dict[str, Network] = {
         title="RIDNet",
         multiple=1,
         floats=("head", *_MODULE_ENDS, "long_skip"),
-        # It never halves its picture: it needs no wide crops, and pays for each pixel in full.
+        # It never halves the picture: it needs no wide crops, and every pixel is expensive.
         recipe=_RECIPE | {"batch_size": 8, "crop_size": 48},
         released=True,
         remark="best",

@@ -1,15 +1,16 @@
-"""PRIDNet: look at the image at five scales at once, then choose per channel how to fuse them.
+"""PRIDNet: process the image at five scales, then choose for each channel how to fuse them.
 
 Y. Zhao, Z. Jiang, A. Men, G. Ju, "Pyramid Real Image Denoising Network", VCIP 2019,
-arXiv:1908.00273. Three stages: noise estimation with channel attention; a pyramid of five U-Nets
-on the image pooled by 1, 2, 4, 8 and 16; and a fusion that weighs convolutions of size 3, 5 and 7
-against each other per channel. The first two's outputs are concatenated with their inputs.
+arXiv:1908.00273. It has three stages: noise estimation with channel attention; a pyramid of five
+U-Nets on the image pooled by 1, 2, 4, 8 and 16; and a fusion that weighs convolutions of size 3, 5
+and 7 against each other in each channel. The outputs of the first two stages are concatenated with
+their inputs.
 
 The authors released code for raw data of one channel. This is the same network for RGB with
-74,225,723 parameters; its fusion keeps the released code's 4 hidden units, since the RGB figure is
-unknown. There is no global skip: the network paints the image anew. Upsampling is bilinear with
-aligned pixel centres, where TensorFlow 1 shifted the image by up to half a pooled pixel. The
-authors clip the output to [0, 1] when testing, as our scoring does.
+74,225,723 parameters. Its fusion keeps the 4 hidden units of the released code, since the number
+for RGB is unknown. There is no global skip: the network produces every pixel itself. Upsampling is
+bilinear with aligned pixel centres, whereas TensorFlow 1 shifted the image by up to half a pooled
+pixel. The authors clip the output to [0, 1] when testing, as the scoring here does.
 """
 
 import keras
@@ -26,16 +27,16 @@ def build_pridnet(filters: int = 32, name: str = "pridnet") -> keras.Model:
     Parameters
     ----------
     filters : int
-        Width of the noise estimation and of each U-Net's first level; the next four have 2, 4, 8
-        and 16 times as many. 16 makes the half-width variant.
+        Channels of the noise estimation and of each U-Net's first level; the next four have 2, 4,
+        8 and 16 times as many. 16 gives the half-width variant.
     name : str
 
     Returns
     -------
     keras.Model
         From (N, H, W, 3) in [0, 1] to the same shape, H and W multiples of 16. 74,225,723
-        parameters with 32 filters. Where H and W are multiples of 256, every level of every
-        U-Net halves evenly; elsewhere the deepest are rounded up and cut.
+        parameters with 32 filters. If H and W are multiples of 256, every level of every U-Net
+        halves evenly; otherwise the sizes of the deepest levels are rounded up, and cut later.
     """
     noisy = keras.Input((None, None, 3), name="noisy")
     noise = estimate_noise(noisy, filters)
@@ -48,7 +49,7 @@ def build_pridnet(filters: int = 32, name: str = "pridnet") -> keras.Model:
 
 
 def estimate_noise(x, filters: int):
-    """Four convolutions, whose channels are weighted by attention, and one to 3 channels."""
+    """Apply four convolutions, attention over their channels, and a convolution to 3 channels."""
     for number in range(1, 5):
         x = conv(x, filters, f"estimate.conv{number}")
     weights = layers.GlobalAveragePooling2D(keepdims=True, name="estimate.mean")(x)  # (N, 1, 1, C)
@@ -59,7 +60,7 @@ def estimate_noise(x, filters: int):
 
 
 def pyramid_level(x, pooling: int, filters: int):
-    """Pool, denoise with a U-Net of this level's own, and return to full size."""
+    """Pool, denoise with the U-Net of this level, and enlarge to full size."""
     name = f"pyramid{pooling}"
     if pooling > 1:
         x = layers.AveragePooling2D(pooling, name=f"{name}.pool")(x)  # (N, H/p, W/p, 6)
@@ -70,7 +71,7 @@ def pyramid_level(x, pooling: int, filters: int):
 
 
 def unet(x, filters: int, name: str):
-    """Four levels down, a bottom and four levels up again; from any number of channels to 3."""
+    """Apply four levels down, a bottom and four levels up, from any number of channels to 3."""
     skips = []
     for level in range(1, 5):
         x = convs(x, 2 ** (level - 1) * filters, 4, f"{name}.down{level}")
@@ -93,7 +94,7 @@ def unet(x, filters: int, name: str):
 
 
 def select_kernels(x, hidden: int = 4):
-    """Convolve with three kernel sizes and mix them by weights that sum to 1 per channel."""
+    """Mix convolutions of three kernel sizes by weights that sum to 1 in each channel."""
     channels = x.shape[-1]
     branches = [conv(x, channels, f"fusion.conv{size}x{size}", size) for size in KERNELS]
     total = layers.Add(name="fusion.sum")(branches)
@@ -114,9 +115,9 @@ def select_kernels(x, hidden: int = 4):
 
 
 class Enlarge(layers.Layer):
-    """Enlarge bilinearly by an even factor, pixel centres aligned, borders repeated.
+    """Enlarge bilinearly by an even factor, with aligned pixel centres and repeated borders.
 
-    Keras 3.15's own bilinear layer cannot do so for images whose size is not known in advance.
+    The bilinear layer of Keras 3.15 needs to know the size of images in advance.
     """
 
     def __init__(self, factor: int, **kwargs):
@@ -139,7 +140,7 @@ class Enlarge(layers.Layer):
 
 
 class CutToSize(layers.Layer):
-    """Cut the first image's right and bottom to the size of the second."""
+    """Cut the first image at the right and bottom to the size of the second."""
 
     def call(self, images):
         image, like = images

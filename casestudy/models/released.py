@@ -1,7 +1,7 @@
-"""The networks that come with the package: their files, and how to know that they are whole.
+"""The files of the networks that come with the package, and their checksums.
 
-Next to the weights of each lie the training history, the manifest, the scores on PolyU and a
-model card. `SHA256SUMS` lists them all, in the format of the command sha256sum.
+Each network has its weights, training history, manifest, scores on PolyU and model card.
+`SHA256SUMS` lists them all, in the format of the command sha256sum.
 """
 
 import json
@@ -21,24 +21,17 @@ SUFFIXES = (".safetensors", ".history.csv", ".json", ".polyu.csv", ".md")
 
 
 def titles() -> dict[str, str]:
-    """Return what comparisons call the released networks, by their names in `NETWORKS`."""
+    """Return the titles of the released networks by their names in `NETWORKS`."""
     return {name: network.title for name, network in NETWORKS.items() if network.released}
 
 
 def released_file(network: str, suffix: str) -> Path:
-    """Return a file of a released network after comparing its checksum.
-
-    Parameters
-    ----------
-    network : str
-        A name in `titles()`.
-    suffix : str
-        One of `SUFFIXES`: weights, training history, manifest, scores on PolyU or model card.
+    """Return the path of a network's file, with one of `SUFFIXES`, after checking its checksum.
 
     Raises
     ------
     CaseStudyError
-        If there is no such network; if the file is missing or differs from the released one.
+        If no released network has this name, or the file is missing or altered.
     """
     if network not in titles():
         known = ", ".join(titles())
@@ -47,24 +40,24 @@ def released_file(network: str, suffix: str) -> Path:
     if not path.is_file():
         raise _damaged(path, "is missing")
     if provenance.hash_file(path) != read_checksums().get(path.name):
-        raise _damaged(path, "is not what was released (its SHA-256 differs)")
+        raise _damaged(path, "was altered (its SHA-256 differs)")
     return path
 
 
 def read_history(network: str) -> "pd.DataFrame":
     """Return the training history of a released network; see `casestudy.training.train.train`."""
-    import pandas as pd  # slows down the start of the command
+    import pandas as pd  # slows down start-up
 
     return pd.read_csv(released_file(network, ".history.csv"))
 
 
 def read_manifest(network: str) -> dict[str, object]:
-    """Return the record of a released network's training."""
+    """Return the record of a released network's training; see `casestudy.training.manifest`."""
     return json.loads(released_file(network, ".json").read_text())
 
 
 def read_checksums() -> dict[str, str]:
-    """Return the SHA-256 of every released file by its name."""
+    """Return the SHA-256 of every released file by the file's name."""
     path = FOLDER / SUMS
     try:
         lines = path.read_text().splitlines()
@@ -73,8 +66,8 @@ def read_checksums() -> dict[str, str]:
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
-def _damaged(path: Path, what: str) -> CaseStudyError:
+def _damaged(path: Path, fault: str) -> CaseStudyError:
     return CaseStudyError(
-        f"{path} {what}. `git checkout -- {path}` restores it in a clone; elsewhere install the "
-        "package again."
+        f"{path} {fault}. In a clone, `git checkout -- {path}` restores it; otherwise, install "
+        "the package again."
     )

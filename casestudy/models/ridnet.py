@@ -1,14 +1,15 @@
-"""RIDNet: one full-size chain of modules that weigh their own features.
+"""RIDNet: a chain of modules at full resolution, each of which weighs its own channels.
 
 S. Anwar, N. Barnes, "Real Image Denoising with Feature Attention", ICCV 2019, arXiv:1904.07396.
-Block names follow the paper: EAM is `enhancement_attention_module`, and feature attention its
-last part. Nothing is pooled but the averages that attention is computed from.
+Block names follow the paper: EAM is `enhancement_attention_module`, and feature attention is its
+last part. Nothing is pooled, except to compute the averages that attention needs.
 
-The paper's figure has two skips that the released code has not, both without parameters: the
-short skip around each module and the long skip around all four. They are built here. Left out is
-the released code's mean shift by the average colour of a training set, which the biases of the
-first and the last layer can express. First kernels are drawn as in the authors' framework
-(PyTorch), but the last layer's is near zero, so that training starts from the noisy image.
+The paper's figure has two skips that the released code does not have, both without parameters:
+the short skip around each module and the long skip around all four. They are built here. The
+released code shifts the mean by the average colour of a training set. This is left out, since the
+biases of the first and the last layer can express it. Kernels are initialized as in the authors'
+framework (PyTorch), except that the last one is near zero, so that training starts from the noisy
+image.
 """
 
 import keras
@@ -51,7 +52,7 @@ def build_ridnet(filters: int = 64) -> keras.Model:
 
 
 def enhancement_attention_module(x, name: str):
-    """EAM: look wide, refine twice, weigh the channels; the short skip adds the input."""
+    """EAM: look wide, refine twice, weigh the channels, and add the input (the short skip)."""
     y = merge_and_run(x, f"{name}.merge_run")
     y = residual_block(y, f"{name}.residual")
     y = enhanced_residual_block(y, f"{name}.enhanced")
@@ -60,7 +61,7 @@ def enhancement_attention_module(x, name: str):
 
 
 def merge_and_run(x, name: str):
-    """Two branches of dilated convolutions see 7 and 15 pixels across; merge them, add input."""
+    """Merge two branches of dilated convolutions, 7 and 15 pixels wide, and add the input."""
     filters = x.shape[-1]
     near = conv(x, filters, f"{name}.dilation1")
     near = conv(near, filters, f"{name}.dilation2", dilation=2)
@@ -85,7 +86,7 @@ def enhanced_residual_block(x, name: str):
 
 
 def feature_attention(x, name: str, reduction: int = 16):
-    """Scale each channel by a weight in (0, 1) that its mean over the image decides."""
+    """Scale each channel by a weight in (0, 1), computed from all channels' means."""
     channels = x.shape[-1]
     weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}.mean")(x)  # (N, 1, 1, C)
     weights = conv(weights, max(channels // reduction, 1), f"{name}.squeeze", size=1)

@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors files, which hold named arrays of numbers and nothing else."""
+"""Weights on disk, in safetensors files, which hold nothing but named arrays of numbers."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from casestudy.files.writing import written_whole
 def save_weights(model: keras.Model, path: Path, dtype: type = np.float32) -> None:
     """Write a network's weights under names such as "eam1.residual.conv1/kernel".
 
-    The file is complete or absent. `load_weights` reads float16 as well as float32.
+    The file is complete or absent. `dtype` is float32 or float16; `load_weights` reads both.
     """
     arrays = {
         weight.path: keras.ops.convert_to_numpy(weight).astype(dtype) for weight in model.weights
@@ -30,15 +30,15 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Parameters
     ----------
     model : keras.Model
-        From `casestudy.models.build`, with the sizes that the weights were trained with; the
+        From `casestudy.models.build`, with the sizes that the weights were trained with. Its
         precision may differ.
     path : Path
 
     Raises
     ------
     CaseStudyError
-        If the file is missing or damaged, or holds another network's weights; the message names
-        the first layer that differs. The model is then unchanged.
+        If the file is missing or damaged, or holds weights of another network. The model is then
+        unchanged.
     """
     try:
         arrays = load_file(path)
@@ -46,17 +46,13 @@ def load_weights(model: keras.Model, path: Path) -> None:
         raise CaseStudyError(f"{path} does not exist. Train {model.name} first.") from None
     except (SafetensorError, OSError) as error:
         raise CaseStudyError(f"{path} cannot be read as weights: {error}") from None
-    for weight in model.weights:
-        stored = arrays[weight.path].shape if weight.path in arrays else "missing"
-        if stored != tuple(weight.shape):
+    expected = {weight.path: tuple(weight.shape) for weight in model.weights}
+    for name in (*expected, *sorted(arrays)):
+        stored = arrays[name].shape if name in arrays else "missing"
+        if stored != expected.get(name, "missing"):
             raise CaseStudyError(
-                f"{path} does not fit this {model.name}: {weight.path} is {stored} in the file "
-                f"and {tuple(weight.shape)} in the network."
+                f"{path} does not fit this {model.name}: {name} is {stored} in the file and "
+                f"{expected.get(name, 'missing')} in the network."
             )
-    unknown = sorted(arrays.keys() - {weight.path for weight in model.weights})
-    if unknown:
-        raise CaseStudyError(
-            f"{path} does not fit this {model.name}, which has no layer {unknown[0]}."
-        )
     for weight in model.weights:
         weight.assign(arrays[weight.path])

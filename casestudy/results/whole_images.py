@@ -9,17 +9,16 @@ import pandas as pd
 from tqdm import tqdm
 
 from casestudy import CaseStudyError
-from casestudy.data.catalogue import Pair, load_pairs
+from casestudy.data.catalogue import Pair, record
 from casestudy.data.patches import split_pairs
 from casestudy.denoising.tiles import Denoiser, network_denoiser
+from casestudy.files.folders import own_folder
 from casestudy.results.metrics import psnr, score_batch, ssim, ssim_volume
 from casestudy.training.manifest import seen, seen_scenes
 
 WHOLE = 1_000_000  # pixels; larger images are scored on squares, which any memory holds
 SQUARE = 512  # px
 SSIM_WINDOW = 11  # px
-
-KEPT_FLOAT = {"sidd-validation"}  # datasets whose benchmark does not round results to 8 bits
 
 _COMPARED = {"psnr_db": psnr, "ssim": ssim, "ssim_volume": ssim_volume}
 MEASURES = [
@@ -47,7 +46,7 @@ def evaluate_network(
     manifest : dict
         That of its training.
     dataset : str
-        See `casestudy.data.catalogue.load_pairs`.
+        See `casestudy.data.catalogue.record`.
 
     Returns
     -------
@@ -59,8 +58,8 @@ def evaluate_network(
     CaseStudyError
         If the network was trained on all of them; if the dataset is missing.
     """
-    pairs = load_pairs(dataset)
-    if not (dataset.startswith("folder:") or all(pair.part == "test" for pair in pairs)):
+    pairs = record(dataset).load()
+    if not (own_folder(dataset) or all(pair.part == "test" for pair in pairs)):
         _, _, pairs = split_pairs(pairs)
     tested = pd.DataFrame({"image": [p.id for p in pairs], "scene": [p.scene for p in pairs]})
     known = seen(manifest, tested, dataset)
@@ -77,7 +76,7 @@ def evaluate_network(
             f"{siblings} of {len(unseen)} pairs show scenes of which other pairs were in "
             f"{model.name}'s training, as after a split by image; that flatters it."
         )
-    return evaluate(network_denoiser(model), unseen, rounded=dataset not in KEPT_FLOAT)
+    return evaluate(network_denoiser(model), unseen, rounded=record(dataset).rounded)
 
 
 def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """Finished trainings: their weights, and what their manifests say."""
 
 import json
-import re
 from pathlib import Path
 
 import keras
@@ -22,7 +21,7 @@ def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
     ----------
     model : keras.Model
     folder : Path
-        That of `train`.
+        The folder that `train` wrote to.
 
     Returns
     -------
@@ -32,15 +31,15 @@ def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
     Raises
     ------
     CaseStudyError
-        If there is no finished training of this network; if its weights have changed since, or
-        do not fit.
+        If there is no finished training of this network; if its weights were changed or do not
+        fit.
     """
     manifest = read_manifest(model, folder)
     weights = folder / f"{model.name}.safetensors"
     if not weights.exists() or provenance.hash_file(weights) != manifest["weights sha256"]:
         raise CaseStudyError(
-            f"{weights} is not what this training wrote. Delete {model.name}.* there to train "
-            "again."
+            f"{weights} is not the file that this training wrote. Delete {model.name}.* there to "
+            "train again."
         )
     load_weights(model, weights)
     print(f"{model.name}: trained {manifest['finished']}, commit {manifest['commit']}")
@@ -72,11 +71,10 @@ def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str)
 
 
 def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.Series:
-    """Return which images a network was trained on, or its best epoch chosen on.
+    """Return which images a network was trained on, or its best epoch was chosen on.
 
-    Earlier trainings that it started from count, too. Images are compared. Scenes are compared
-    where it was trained on other files of the same photographs (PolyU's crops are cut from
-    PolyU's frames), or on a dataset that contains this one.
+    Earlier trainings that it started from count, too. Images are compared if the dataset is the
+    same, and scenes if it is another of one family, as PolyU's crops are cut from its frames.
 
     Parameters
     ----------
@@ -93,9 +91,7 @@ def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.
         For each row of `tested`.
     """
     known = pd.Series(False, tested.index)
-    if manifest.get("start"):
-        known |= seen(manifest["start"], tested, dataset)
-    for data in manifest["data"].values():
+    for data in _trained_on(manifest):
         if _is_among(dataset, data["dataset"]):
             known |= tested["image"].isin(data["images"])
         elif dataset in DATASETS and _families(dataset) & _families(data["dataset"]):
@@ -105,11 +101,12 @@ def seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str) -> pd.
 
 def seen_scenes(manifest: dict[str, object], dataset: str) -> set[str]:
     """Return the scenes of a dataset that a network was trained on; see `seen`."""
-    scenes = seen_scenes(manifest["start"], dataset) if manifest.get("start") else set()
-    for data in manifest["data"].values():
-        if _is_among(dataset, data["dataset"]):
-            scenes |= set(data["scenes"])
-    return scenes
+    used = [data for data in _trained_on(manifest) if _is_among(dataset, data["dataset"])]
+    return {scene for data in used for scene in data["scenes"]}
+
+
+def _trained_on(manifest: dict[str, object]) -> list[dict[str, object]]:
+    return [data for stage in stages(manifest) for data in stage["data"].values()]
 
 
 def _is_among(dataset: str, datasets: str) -> bool:
@@ -117,8 +114,9 @@ def _is_among(dataset: str, datasets: str) -> bool:
 
 
 def _families(datasets: str) -> set[str]:
-    """Return the origin of each of several datasets: "polyu" for "polyu-frames"."""
-    return {name.split("-")[0] for name in re.split(r", |\+", datasets)}
+    """Return the families of datasets, whose names are joined with commas."""
+    known = [DATASETS[name] for name in datasets.split(", ") if name in DATASETS]
+    return {family for dataset in known for family in dataset.families}
 
 
 def stages(manifest: dict[str, object]) -> list[dict[str, object]]:
@@ -130,7 +128,7 @@ def stages(manifest: dict[str, object]) -> list[dict[str, object]]:
 
 
 def effort(manifest: dict[str, object], article_epochs: int) -> str:
-    """Say how long a finished training was, compared with the article's 6,912 patches of 256x256.
+    """Describe how long a training was, compared with the article's 6,912 patches of 256x256.
 
     The trainings that it started from are included.
 

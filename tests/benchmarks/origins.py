@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from casestudy.data.sets import polyu
+from casestudy.data.catalogue import load_pairs
 from casestudy.files.photos import read_image
 
 TABLE = Path(__file__).parent / "polyu-origins.csv"
@@ -42,10 +42,10 @@ def find_origins() -> pd.DataFrame:
     CaseStudyError
         If PolyU's crops or frames are not there.
     """
-    frames = {pair.id: _grey(pair.clean_path) for pair in polyu.frame_pairs()}
+    frames = {pair.id: _grey(pair.clean_path) for pair in load_pairs("polyu-frames")}
     reduced = {name: _reduced(frame) for name, frame in frames.items()}
     rows = []
-    for pair in tqdm(polyu.pairs(), desc="Looking for crops", unit="crop", disable=None):
+    for pair in tqdm(load_pairs("polyu"), desc="Looking for crops", unit="crop", disable=None):
         crop = _grey(pair.clean_path)
         small = _reduced(crop)
         found = {name: _place(frame, small) for name, frame in reduced.items()}

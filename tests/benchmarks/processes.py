@@ -11,7 +11,7 @@ import psutil
 
 def in_a_process(program: str, cache) -> tuple[float, ...]:
     """Run Python code that prints numbers; return them and the process's peak memory in MiB."""
-    program += "\nfrom casestudy.denoising.own_process import peak_mb; print(peak_mb() / 1.048576)"
+    program += "\nfrom casestudy.denoising.peak_memory import peak_mb; print(peak_mb() / 1.048576)"
     output = subprocess.run(
         [sys.executable, "-c", program],
         env=os.environ | {"CASESTUDY_CACHE": str(cache)},

@@ -18,7 +18,8 @@ from casestudy.data.catalogue import load_pairs
 from casestudy.data.checking import soundness
 from casestudy.data.checking.check import check
 from casestudy.data.getting import fetch
-from casestudy.data.sets import folder, polyu, sample
+from casestudy.data.getting import polyu as getting_polyu
+from casestudy.data.sets import polyu, sample
 from casestudy.files.folders import data_root
 from casestudy.files.photos import read_image
 
@@ -93,7 +94,7 @@ def test_folder_pairs_are_found_by_equal_names(own_pairs):
 def test_equal_stems_keep_their_suffix(own_pairs):
     for side in ("noisy", "clean"):
         Image.fromarray(photograph()).save(own_pairs / side / "a.bmp")
-    assert [pair.id for pair in folder.pairs(own_pairs)] == ["a.bmp", "a.png", "b", "c"]
+    assert [pair.id for pair in load_pairs(f"folder:{own_pairs}")] == ["a.bmp", "a.png", "b", "c"]
 
 
 def test_home_and_working_directory_are_starting_points(own_pairs, monkeypatch):
@@ -193,7 +194,7 @@ def test_foreign_file_among_polyu_is_named(crops):
 
 @needs_crops
 def test_real_crops_are_the_published_hundred():
-    pairs = polyu.pairs()
+    pairs = load_pairs("polyu")
     assert len(pairs) == len({pair.id for pair in pairs}) == 100
     counts = {}
     for pair in pairs:
@@ -210,7 +211,7 @@ def test_real_crops_are_the_published_hundred():
 @needs_crops
 def test_real_crops_have_the_published_psnr():
     psnr = []
-    for pair in polyu.pairs():
+    for pair in load_pairs("polyu"):
         noisy, clean = (image.astype(np.float64) for image in pair.load())
         psnr.append(10 * np.log10(255**2 / np.mean((noisy - clean) ** 2)))
     # Mean over the 100 crops of the noisy input, 8-bit RGB, as quoted for this benchmark.
@@ -219,8 +220,8 @@ def test_real_crops_have_the_published_psnr():
 
 @needs_frames
 def test_real_frames_share_scenes_with_their_crops():
-    frames = {pair.id: pair for pair in polyu.frame_pairs()}
-    crop_scenes = {pair.scene for pair in polyu.pairs()}
+    frames = {pair.id: pair for pair in load_pairs("polyu-frames")}
+    crop_scenes = {pair.scene for pair in load_pairs("polyu")}
     for frame in ("Nikon800_door", "Nikon800_desch", "Canon5D2_recie", "Canon80D_GO"):
         assert frames[frame].scene in crop_scenes
     for pair in frames.values():
@@ -351,7 +352,7 @@ def test_real_crops_are_sound():
     ],
 )
 def test_real_frames(frame, kinds):
-    (pair,) = (pair for pair in polyu.frame_pairs() if pair.id == frame)
+    (pair,) = (pair for pair in load_pairs("polyu-frames") if pair.id == frame)
     assert [kind for kind, _ in soundness.judge(*pair.load())] == kinds
 
 
@@ -397,7 +398,7 @@ class Server:
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(fetch, "RETRIES", 0)
+    monkeypatch.setattr(getting_polyu, "RETRIES", 0)
     server = Server()
     yield server
     server.close()
@@ -410,7 +411,7 @@ def download(tmp_path, monkeypatch, server):
     lines = [f"{name} {hashlib.sha256(body).hexdigest()}\n" for name, body in CONTENT.items()]
     registry = tmp_path / "registry.txt"
     registry.write_text("".join(lines))
-    return lambda: fetch.fetch("polyu", server.url, registry)
+    return lambda: getting_polyu.fetch_polyu(server.url, registry)
 
 
 def stored(tmp_path):
@@ -436,7 +437,9 @@ def test_damaged_file_is_fetched_again(tmp_path, server, download):
 
 def test_wrong_bytes_are_refused(tmp_path, server, download):
     server.files["CroppedImages/b.JPG"] = b"<html>please log in</html>"
-    with pytest.raises(CaseStudyError, match=r"b\.JPG has another content.*was not written"):
+    with pytest.raises(
+        CaseStudyError, match=r"b\.JPG differs from the published.*was not written"
+    ):
         download()
     assert stored(tmp_path).keys() == {"CroppedImages/a.JPG"}
 
@@ -450,7 +453,7 @@ def test_cut_off_transfer_is_refused(tmp_path, server, download):
 
 def test_interrupted_fetch_goes_on(tmp_path, server, download):
     body = server.files.pop("CroppedImages/c.JPG")
-    with pytest.raises(CaseStudyError, match=r"c\.JPG could not be had.*404"):
+    with pytest.raises(CaseStudyError, match=r"c\.JPG could not be downloaded.*404"):
         download()
     assert stored(tmp_path).keys() == {"CroppedImages/a.JPG", "CroppedImages/b.JPG"}
     server.files["CroppedImages/c.JPG"] = body
@@ -476,7 +479,7 @@ def test_full_disk_is_said(monkeypatch, tmp_path, download):
     def full(*args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(fetch.pooch.HTTPDownloader, "__call__", full)
+    monkeypatch.setattr(getting_polyu.pooch.HTTPDownloader, "__call__", full)
     with pytest.raises(CaseStudyError, match=r"No space left on device.*Free some space"):
         download()
     assert stored(tmp_path) == {}
@@ -490,7 +493,7 @@ def test_fetch_of_datasets_without_download():
 
 
 def test_registry_lists_the_benchmark_and_its_licence():
-    lines = [line.split() for line in fetch.POLYU_REGISTRY.read_text().splitlines()[1:]]
+    lines = [line.split() for line in getting_polyu.REGISTRY.read_text().splitlines()[1:]]
     names = {name for name, _ in lines}
     assert len(lines) == len(names) == 201 and "License.txt" in names
     stems = {name.rsplit("_", 1)[0] for name in names - {"License.txt"}}
@@ -500,7 +503,7 @@ def test_registry_lists_the_benchmark_and_its_licence():
 
 @needs_crops
 def test_present_benchmark_is_not_fetched(server):
-    fetch.fetch("polyu", server.url)
+    getting_polyu.fetch_polyu(server.url)
     assert server.requests == []
 
 

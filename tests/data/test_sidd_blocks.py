@@ -116,5 +116,5 @@ def test_a_file_that_is_cut_off_is_named_and_nothing_is_kept(small, cache, kept)
 
 def test_a_page_instead_of_the_file_is_named(small):
     (small / f"{NOISY}.mat").write_bytes(b"<html>moved</html>" * 50)
-    with pytest.raises(CaseStudyError, match=rf"{NOISY}\.mat is no MATLAB file"):
+    with pytest.raises(CaseStudyError, match=rf"{NOISY}\.mat is not a MATLAB file"):
         load_pairs("sidd-validation")

@@ -23,7 +23,6 @@ from casestudy.denoising.convert import (
     KINDS,
     calibration_images,
     convert,
-    write,
     write_by_converter,
     write_variants,
 )
@@ -214,7 +213,7 @@ def test_a_patch_that_comes_back_exactly_is_in_no_mean(pair_folder):
 
 
 def test_a_file_is_run_without_tensorflow(tmp_path):
-    file = write(models.build("autoencoder"), "float32", tmp_path)
+    file = written(convert(models.build("autoencoder"), "float32"), tmp_path)
     program = f"""
 import sys
 from pathlib import Path

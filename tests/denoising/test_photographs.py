@@ -78,7 +78,7 @@ class TestFile:
     def test_nothing_is_overwritten_unless_asked(self, tmp_path, photographs):
         (tmp_path / "b.png").write_text("mine")
         result = run(photographs / "a.png", tmp_path / "b.png")
-        assert "is there already" in str(result.exception)
+        assert "exists already" in str(result.exception)
         assert (tmp_path / "b.png").read_text() == "mine"
         assert run(photographs / "a.png", tmp_path / "b.png", "--overwrite").exit_code == 0
         assert read_photo(tmp_path / "b.png").pixels.shape == (96, 128, 3)
@@ -103,7 +103,7 @@ class TestFile:
         [
             ("nowhere.png", "b.png", "nowhere.png does not exist"),
             ("a.png", "b.gif", "must end with .png"),
-            ("a.png", "e.bmp", "is there already"),
+            ("a.png", "e.bmp", "exists already"),
             ("a.png", "a.png", "would replace the photograph"),
             ("wide.png", "b.webp", "WEBP cannot hold more than"),
         ],

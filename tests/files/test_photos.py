@@ -15,14 +15,8 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import IFDRational
 
 from casestudy import CaseStudyError
-from casestudy.files.photos import (
-    MAX_PIXELS,
-    Photo,
-    read_image,
-    read_photo,
-    writable_format,
-    write_photo,
-)
+from casestudy.files.encoding import writable_format, write_photo
+from casestudy.files.photos import MAX_PIXELS, Photo, read_image, read_photo
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (20, 31, 3), np.uint8)

@@ -21,7 +21,7 @@ def build_toy() -> keras.Model:
 
 @pytest.fixture
 def toy(monkeypatch):
-    record = Network(build=build_toy, title="Toy net", multiple=1, released=True)
+    record = Network(build=f"{__name__}:build_toy", title="Toy net", multiple=1, released=True)
     monkeypatch.setitem(NETWORKS, "toy", record)
 
 
@@ -32,7 +32,9 @@ def test_the_help_of_commands_names_it(toy, command):
 
 
 def test_networks_that_are_not_released_are_offered_for_training_only(monkeypatch):
-    monkeypatch.setitem(NETWORKS, "toy", Network(build=build_toy, title="Toy net", multiple=1))
+    monkeypatch.setitem(
+        NETWORKS, "toy", Network(build=f"{__name__}:build_toy", title="Toy net", multiple=1)
+    )
     assert "toy" in CliRunner().invoke(app, ["train", "--help"]).output
     assert "toy" not in CliRunner().invoke(app, ["denoise", "--help"]).output
     assert "toy" not in methods()

@@ -17,8 +17,9 @@ from PIL import Image
 
 from casestudy import CaseStudyError
 from casestudy.denoising.methods import photo_denoiser
+from casestudy.files.encoding import LONGEST_JPEG_EXIF, encode_photo
 from casestudy.files.memory import give_back_freed_memory, give_back_large_blocks
-from casestudy.files.photos import LONGEST_JPEG_EXIF, Photo, as_8_bits, decode_photo, encode_photo
+from casestudy.files.photos import Photo, as_8_bits, decode_photo
 
 MAX_MEGAPIXELS = "CASESTUDY_MAX_MEGAPIXELS"  # environment variable that `casestudy app` sets
 MAX_BYTES = 100 << 20  # of an upload; maxUploadSize in config.toml makes the server refuse more

@@ -1,29 +1,13 @@
-"""Open every pair of a dataset and tell what is wrong with it."""
-
-from collections.abc import Iterator
-from pathlib import Path
+"""Open every pair of a dataset and list what is wrong with it."""
 
 import pandas as pd
 from tqdm import tqdm
 
 from casestudy import CaseStudyError
-from casestudy.data.catalogue import DATASETS, load_pairs
+from casestudy.data.catalogue import record
 from casestudy.data.checking.soundness import judge
 from casestudy.data.pairs import FilePair, Pair
-from casestudy.data.sets import folder, polyu, renoir, sidd
 from casestudy.files.photos import read_image
-
-_FIND = {
-    "polyu": polyu.find_crops,
-    "polyu-frames": polyu.find_frames,
-    "sidd": sidd.find,
-    "renoir": renoir.find,
-}
-_INCOMPLETE = {
-    "polyu": polyu.incomplete,
-    "sidd": sidd.incomplete,
-    "renoir": renoir.incomplete,
-}
 
 
 def check(dataset: str) -> tuple[pd.DataFrame, int]:
@@ -48,14 +32,15 @@ def check(dataset: str) -> tuple[pd.DataFrame, int]:
     CaseStudyError
         If the dataset is not there at all, or its name is unknown.
     """
+    known = record(dataset)
     pairs, rows, sound = [], [], 0
-    for name in dataset.split("+") if dataset in DATASETS else [dataset]:
-        found, lonely = _find(name)
+    for part in known.parts or [known]:
+        found, lonely = part.find()
         pairs += found
         advice = "Add the other half of the pair, or remove this file."
         rows += [(dataset, str(path), "no partner", advice) for path in lonely]
-        if advice := _INCOMPLETE.get(name, lambda found: "")(found):
-            rows.append((dataset, name, "incomplete", advice))
+        if advice := part.incomplete(found):
+            rows.append((dataset, part.name, "incomplete", advice))
     for pair in tqdm(pairs, desc=f"Checking {dataset}", unit="pair"):
         findings = _judge_pair(pair)
         rows += [(dataset, pair.id, kind, advice) for kind, advice in findings]
@@ -63,26 +48,21 @@ def check(dataset: str) -> tuple[pd.DataFrame, int]:
     return pd.DataFrame(rows, columns=["dataset", "pair", "kind", "advice"]), sound
 
 
-def _find(dataset: str) -> tuple[list[Pair], list[Path]]:
-    if dataset.startswith("folder:"):
-        return folder.find(dataset.removeprefix("folder:"))
-    return _FIND[dataset]() if dataset in _FIND else (load_pairs(dataset), [])
-
-
 def _judge_pair(pair: Pair) -> list[tuple[str, str]]:
     """Return (kind, advice) for everything that is wrong with a pair."""
     try:
         noisy, clean = pair.load()
     except CaseStudyError as error:
-        unreadable = list(_unreadable(pair))
-        return unreadable or [("shape", str(error))]
+        return _unreadable(pair) or [("shape", str(error))]
     return judge(noisy, clean)
 
 
-def _unreadable(pair: Pair) -> Iterator[tuple[str, str]]:
-    if isinstance(pair, FilePair):
-        for path in (pair.noisy_path, pair.clean_path):
-            try:
-                read_image(path)
-            except CaseStudyError as error:
-                yield "unreadable", str(error)
+def _unreadable(pair: Pair) -> list[tuple[str, str]]:
+    found = []
+    paths = (pair.noisy_path, pair.clean_path) if isinstance(pair, FilePair) else ()
+    for path in dict.fromkeys(paths):  # both may be one file
+        try:
+            read_image(path)
+        except CaseStudyError as error:
+            found.append(("unreadable", str(error)))
+    return found

@@ -1,4 +1,4 @@
-"""What, other than noise, tells the two images of a pair apart.
+"""Differences between the two images of a pair that are not noise.
 
 Two kinds of pair would teach a network something other than noise: images that differ in
 brightness or colour, and images that are shifted. Both are judged on averages that noise hardly
@@ -19,13 +19,13 @@ MAX_SHIFT = 0.9
 # Correlation of block means; photographs of different things are below.
 MIN_CORRELATION = 0.5
 
-BLOCK = 32  # px; the mean of so many pixels is nearly free of noise
+BLOCK = 32  # px; the mean of a block is nearly free of noise
 MIN_BLOCKS = 8  # fewer are too few to judge by
 MIN_SIDE = 16  # px, to look for a shift in
 
 
 def judge(noisy: np.ndarray, clean: np.ndarray) -> list[tuple[str, str]]:
-    """Tell by what, other than noise, the two images of a pair differ.
+    """Return a difference between the two images of a pair that is not noise.
 
     Images of fewer than `MIN_BLOCKS` blocks without clipping are not judged.
 
@@ -75,10 +75,10 @@ def brightness_change(noisy: np.ndarray, clean: np.ndarray) -> tuple[float, floa
     Returns
     -------
     overall, local : float
-        Of the worst channel, in levels of 255: the fitted change at the 10th or 90th percentile
-        of brightness less the spread around the line, that is, what all blocks share; and the
-        median change of a block, which also sees light that changes over the frame. Both are
-        lessened by what noise of this strength can do, and 0 when too few blocks are left.
+        Of the worst channel, in levels of 255. `overall` is the change that all blocks share: the
+        fitted one at the 10th or 90th percentile of brightness, less the spread around the line.
+        `local` is the median change of a block, which includes light that changes over the frame.
+        Both are reduced by the possible effect of the noise, and 0 when too few blocks are left.
     """
     changes = [_channel_change(noisy[..., k], clean[..., k]) for k in range(3)]
     overall, local = np.max(changes, axis=0)

@@ -1,10 +1,10 @@
-"""Unpack zip and tar archives so that nothing they hold can do harm.
+"""Unpack zip and tar archives so that nothing in them can do harm.
 
-A name that leads out of the folder, a link or a device refuses the whole archive before anything
-is written. Files are unpacked into a hidden folder first and get their places when all are whole.
+An archive with a name that leads out of the folder, a link or a device is refused before anything
+is written. Files are unpacked into a hidden folder first and moved to their places when all are
+whole.
 """
 
-import hashlib
 import lzma
 import os
 import shutil
@@ -14,9 +14,8 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from tqdm import tqdm
 
@@ -24,10 +23,10 @@ from casestudy import CaseStudyError
 
 MAX_FILES = 50_000
 MAX_EXPANSION = 50  # times the archive's size; photographs hardly shrink in an archive
-SMALL = 100_000_000  # bytes; archives may unpack to so much, whatever their size
+SMALL = 100_000_000  # bytes; an archive of any size may unpack to this much
 RESERVE = 500_000_000  # bytes of disk that are left free
 
-CHUNK = 1 << 20  # bytes
+CHUNK = 1 << 20  # bytes that are read at once
 
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -35,27 +34,16 @@ _DAMAGED = (
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    NotImplementedError,  # a way of compression that zipfile does not know
+    NotImplementedError,  # a compression that zipfile does not know
 )
 
 
-@dataclass(frozen=True)
-class Member:
-    """A file in an archive.
+class Member(NamedTuple):
+    """A file in an archive."""
 
-    Parameters
-    ----------
-    path : PurePosixPath
-        Relative, without "..".
-    size : int
-        Bytes when unpacked.
-    open : callable
-        Returns a stream of its content.
-    """
-
-    path: PurePosixPath
-    size: int
-    open: Callable[[], BinaryIO]
+    path: PurePosixPath  # relative, without ".."
+    size: int  # bytes when unpacked
+    open: Callable[[], BinaryIO]  # returns a stream of its content
 
 
 @contextmanager
@@ -66,7 +54,7 @@ def open_archive(archive: Path) -> Iterator[list[Member]]:
     ------
     CaseStudyError
         If it is neither or is damaged; if it is encrypted, holds names that lead out of a folder,
-        equal names, links or devices, or unpacks to much more than archives of photographs do.
+        equal names, links or devices, or unpacks to much more than photographs do.
     """
     try:
         if zipfile.is_zipfile(archive):
@@ -87,8 +75,8 @@ def open_archive(archive: Path) -> Iterator[list[Member]]:
 def unpack(archive: Path, members: Sequence[Member], folder: Path) -> None:
     """Unpack an archive into a folder, with a progress bar.
 
-    After an interruption the same call goes on: what was whole is not unpacked again. Files that
-    are in the folder already stay as they are, if they hold the same.
+    After an interruption the same call resumes: whole files are not unpacked again. Files that
+    are in the folder already stay as they are, if their content is the same.
 
     Parameters
     ----------
@@ -101,16 +89,16 @@ def unpack(archive: Path, members: Sequence[Member], folder: Path) -> None:
     Raises
     ------
     CaseStudyError
-        If a file with another content is in its place, or the disk has too little space.
+        If another file is in the place of one, or the disk has too little space.
     OSError
-        If it cannot be written.
+        If the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [member for member in members if not _is_there(archive, member, folder)]
     staging = _staging(archive, folder)
     left = [m for m in missing if not (staging / "files" / m.path).exists()]
-    require_space(folder, sum(member.size for member in left))
     total, title = sum(member.size for member in left), f"Unpacking {archive.name}"
+    require_space(folder, total)
     with tqdm(total=total, desc=title, unit="B", unit_scale=True) as bar:
         for member in left:
             _unpack_one(member, staging)
@@ -120,18 +108,18 @@ def unpack(archive: Path, members: Sequence[Member], folder: Path) -> None:
 
 
 def require_space(folder: Path, size: int) -> None:
-    """Raise a CaseStudyError if a folder's disk has less than `size` bytes, and some, left."""
+    """Raise CaseStudyError if a folder's disk has less than `size` bytes and a reserve left."""
     free = shutil.disk_usage(folder).free
     if size and free < size + RESERVE:
         raise CaseStudyError(
             f"{folder} needs {size / 1e9:.1f} GB of disk, of which {free / 1e9:.1f} GB are free "
             f"({RESERVE / 1e9:.1f} GB are to stay so). Free some space, or set CASESTUDY_DATA to "
-            "a folder on a larger disk; the same command goes on."
+            "a folder on a larger disk; the same command resumes."
         )
 
 
 def _zip_members(file: zipfile.ZipFile) -> Iterator[tuple[str, Member]]:
-    """Yield what is wrong with each file, or "", and the file."""
+    """Yield each file, after the reason to refuse it or ""."""
     for info in file.infolist():
         kind = stat.S_IFMT(info.external_attr >> 16)
         wrong = "" if kind in (0, stat.S_IFREG, stat.S_IFDIR) else "is a link or a device"
@@ -155,7 +143,7 @@ def _tar_members(file: tarfile.TarFile) -> Iterator[tuple[str, Member]]:
 
 
 def _path(name: str) -> PurePosixPath:
-    """Return a name as a path; separators of Windows count, too."""
+    """Return a name as a path; its separators may be those of Windows."""
     return PurePosixPath(name.replace("\\", "/"))
 
 
@@ -168,7 +156,7 @@ def _checked(archive: Path, members: Iterator[tuple[str, Member]]) -> list[Membe
         if _leads_out(member.path):
             wrong = "leads out of the folder"
         elif not name.isprintable():
-            wrong = "is no name for a file"
+            wrong = "cannot name a file"
         elif name.casefold() in seen:
             wrong = "is there twice"
         elif len(checked) >= MAX_FILES or total > limit:
@@ -184,19 +172,19 @@ def _checked(archive: Path, members: Iterator[tuple[str, Member]]) -> list[Membe
 
 
 def _leads_out(path: PurePosixPath) -> bool:
-    """Tell whether a path is absolute, on a drive of Windows, goes up or nowhere."""
+    """Return whether a path is absolute, on a drive of Windows, goes up or is empty."""
     return not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]
 
 
 def _is_there(archive: Path, member: Member, folder: Path) -> bool:
-    """Tell whether a file is in its place; raise a CaseStudyError if another one is."""
+    """Return whether a file is in its place; raise CaseStudyError if another one is."""
     place = folder / member.path
     if not place.exists():
         return False
     if not place.is_file() or place.stat().st_size != member.size or not _equal(member, place):
         raise CaseStudyError(
-            f"{place} is not what {archive} holds under this name; another program may have "
-            "unpacked it in part. Move it away; the same command then goes on."
+            f"{place} differs from the file of this name in {archive}; another program may have "
+            "unpacked it in part. Move it away; the same command then resumes."
         )
     return True
 
@@ -210,11 +198,9 @@ def _equal(member: Member, place: Path) -> bool:
 
 
 def _staging(archive: Path, folder: Path) -> Path:
-    """Return where this archive is unpacked first; what is left of an older one is deleted."""
-    state = archive.stat()
-    version = hashlib.sha256(f"{state.st_size} {state.st_mtime_ns}".encode()).hexdigest()[:8]
-    prefix = f".unpacking-{archive.name}-"
-    staging = folder / f"{prefix}{version}"
+    """Return where this archive is unpacked first; the remains of an older one are deleted."""
+    state, prefix = archive.stat(), f".unpacking-{archive.name}-"
+    staging = folder / f"{prefix}{state.st_size}-{state.st_mtime_ns}"
     for older in folder.glob(".unpacking-*"):
         if older.name.startswith(prefix) and older != staging:
             shutil.rmtree(older)
@@ -222,7 +208,7 @@ def _staging(archive: Path, folder: Path) -> Path:
 
 
 def _unpack_one(member: Member, staging: Path) -> None:
-    """Write a file of the staging folder; under its own name only when it is whole."""
+    """Write a file to the staging folder; under its own name only when it is whole."""
     place, part = staging / "files" / member.path, staging / "part"
     place.parent.mkdir(parents=True, exist_ok=True)
     with member.open() as packed, part.open("wb") as file:
@@ -235,7 +221,7 @@ def _unpack_one(member: Member, staging: Path) -> None:
 
 
 def _put_in_place(unpacked: Path, members: Sequence[Member], folder: Path) -> None:
-    """Move what was unpacked: each outermost folder at once, unless there is one of its name."""
+    """Move the files to their places: whole outermost folders, where there is none of the name."""
     for top in dict.fromkeys(member.path.parts[0] for member in members):
         if not (folder / top).exists():
             (unpacked / top).rename(folder / top)

@@ -1,4 +1,4 @@
-"""Download one large file, going on where an earlier download stopped."""
+"""Download one large file, from where an earlier download stopped."""
 
 import time
 from pathlib import Path
@@ -14,7 +14,7 @@ CHUNK = 1 << 16  # bytes, of which a cut connection loses the last
 
 
 def download(url: str, path: Path, size: int) -> None:
-    """Download a file, with a progress bar; what is there of it already is not fetched again.
+    """Download a file, with a progress bar; the bytes that are there are not fetched again.
 
     Parameters
     ----------
@@ -22,21 +22,21 @@ def download(url: str, path: Path, size: int) -> None:
     path : Path
         Holds the beginning of the file, or is not there.
     size : int
-        Of the whole file in bytes, which the server must agree to.
+        Bytes of the whole file, which the server must agree to.
 
     Raises
     ------
     CaseStudyError
         If the server has no file of this size.
     requests.RequestException
-        If the connection fails `RETRIES` times without a byte between.
+        If the connection fails `RETRIES` times without a byte in between.
     OSError
         If the file cannot be written.
     """
     failures = 0
     while (start := _length(path)) != size:
         try:
-            _go_on(url, path, size, start)
+            _resume(url, path, size, start)
         except (
             requests.ConnectionError,
             requests.Timeout,
@@ -52,7 +52,7 @@ def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _go_on(url: str, path: Path, size: int, start: int) -> None:
+def _resume(url: str, path: Path, size: int, start: int) -> None:
     headers = {"Accept-Encoding": "identity"}
     if 0 < start < size:
         headers["Range"] = f"bytes={start}-"
@@ -63,7 +63,7 @@ def _go_on(url: str, path: Path, size: int, start: int) -> None:
         length = int(response.headers.get("Content-Length", 0))
         if start + length != size:
             raise CaseStudyError(
-                f"{url} is to have {size:,} bytes, but {start + length:,} are offered: the "
+                f"{url} should have {size:,} bytes, but {start + length:,} are offered: the "
                 "dataset has changed, or the network answers in its place."
             )
         with (

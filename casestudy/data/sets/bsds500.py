@@ -4,17 +4,17 @@ Arbelaez, Maire, Fowlkes, Malik, "Contour Detection and Hierarchical Image Segme
 2011, doi:10.1109/TPAMI.2010.161. 200 photographs to train, 100 to validate, 200 to test, 481x321.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from casestudy import CaseStudyError
 from casestudy.data import camera
-from casestudy.data.pairs import Pair, file_fingerprint
+from casestudy.data.dataset import Dataset
+from casestudy.data.pairs import FilePair
 from casestudy.data.sets.simulated import SimulatedPair
 from casestudy.files.folders import data_root
-from casestudy.files.photos import read_image
 
 TERMS = "research and education, non-commercial"
 REMEDY = (
@@ -22,35 +22,12 @@ REMEDY = (
     "www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html and copy what is "
     "in BSR/BSDS500/data/images to bsds500/ in the data root"
 )
-PARTS = {"train": "train", "val": "validation", "test": "test"}  # of a split, by folder
+PARTS = {"train": "train", "val": "validation", "test": "test"}  # folder: part of a split
 PHOTOGRAPHS = 500
 
 
-@dataclass(frozen=True, kw_only=True)
-class CleanPair(Pair):
-    """A photograph as it is, for the noisy and for the clean image."""
-
-    photograph: Path
-
-    def __str__(self) -> str:
-        return str(self.photograph)
-
-    def load(self) -> tuple[np.ndarray, np.ndarray]:
-        image = read_image(self.photograph)
-        return image, image
-
-    def fingerprint(self) -> str:
-        return file_fingerprint(self.photograph)
-
-
-def pairs() -> list[SimulatedPair]:
-    """Return every photograph as one random camera takes it, with noise (`casestudy.data.camera`).
-
-    Raises
-    ------
-    CaseStudyError
-        If they are not under the data root, or not all of them.
-    """
+def _find() -> tuple[list[SimulatedPair], list[Path]]:
+    """Return every photograph as one random camera takes it, with noise."""
     return [
         SimulatedPair(
             id=path.stem,
@@ -62,37 +39,50 @@ def pairs() -> list[SimulatedPair]:
             simulated_camera=camera.random_camera(np.random.default_rng(list(path.stem.encode()))),
         )
         for path in _photographs()
-    ]
+    ], []
 
 
-def clean_pairs() -> list[CleanPair]:
-    """Return every photograph as it is, without noise: a denoiser should not change it.
-
-    Raises
-    ------
-    CaseStudyError
-        If they are not under the data root, or not all of them.
-    """
+def _find_clean() -> tuple[list[FilePair], list[Path]]:
+    """Return every photograph as both images of a pair: a denoiser should not change it."""
     return [
-        CleanPair(id=path.stem, scene=path.stem, part=PARTS[path.parent.name], photograph=path)
+        FilePair(
+            id=path.stem,
+            scene=path.stem,
+            part=PARTS[path.parent.name],
+            noisy_path=path,
+            clean_path=path,
+        )
         for path in _photographs()
-    ]
-
-
-def folder() -> Path:
-    """Return the folder that holds train, val and test."""
-    return data_root() / "bsds500"
+    ], []
 
 
 def _photographs() -> list[Path]:
-    paths = [path for part in PARTS for path in sorted((folder() / part).glob("*.jpg"))]
+    folder = data_root() / "bsds500"
+    paths = [path for part in PARTS for path in sorted((folder / part).glob("*.jpg"))]
     if not paths:
         raise CaseStudyError(
-            f"BSDS500's photographs are not in {folder()}. To get them, {REMEDY}; "
+            f"BSDS500's photographs are not in {folder}. To get them, {REMEDY}; "
             "or set CASESTUDY_DATA to the folder that holds bsds500/."
         )
     if len(paths) != PHOTOGRAPHS:
         raise CaseStudyError(
-            f"{folder()} holds {len(paths)} of {PHOTOGRAPHS} photographs. To get all, {REMEDY}."
+            f"{folder} holds {len(paths)} of {PHOTOGRAPHS} photographs. To get all, {REMEDY}."
         )
     return paths
+
+
+CAPTURED = Dataset(
+    name="bsds500",
+    summary="BSDS500 photographs, 481x321, simulated noise of random cameras",
+    terms=TERMS,
+    get=REMEDY,
+    where=lambda found: str(data_root() / "bsds500"),
+    find=_find,
+    families=("bsds500",),
+)
+CLEAN = replace(
+    CAPTURED,
+    name="bsds500-clean",
+    summary="the same photographs without noise, which a denoiser should leave alone",
+    find=_find_clean,
+)

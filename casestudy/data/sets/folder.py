@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from casestudy import CaseStudyError
+from casestudy.data.dataset import Dataset
 from casestudy.data.pairs import FilePair
 from casestudy.files.photos import SUFFIXES
 
@@ -13,35 +14,29 @@ _LAYOUT = (
 )
 
 
-def pairs(path: str) -> list[FilePair]:
-    """Return the pairs of a folder, sorted by name; each is a scene of its own.
+def record(name: str, path: Path) -> Dataset:
+    """Return the record of the pairs in a folder, sorted by name; each is a scene of its own.
 
     Parameters
     ----------
-    path : str
+    name : str
+        The name of the dataset.
+    path : Path
         A folder with `noisy` and `clean` in it; `~` is the home folder, and a relative path
         starts at the working directory. Names must agree to the letter, upper and lower case
-        included. Hidden files and files that are no images (by extension) are left alone.
-
-    Raises
-    ------
-    CaseStudyError
-        If a folder is missing, there is no image, or an image has no partner.
+        included. Hidden files and files that are not images (by extension) are left alone.
     """
-    found, lonely = find(path)
-    refuse_lonely(lonely, f"folder:{path}")
-    return found
+    return Dataset(
+        name=name,
+        summary="your own pairs",
+        terms="yours",
+        get=f"put equal file names into {path}/noisy and {path}/clean",
+        where=lambda found: f"{path}/noisy and {path}/clean",
+        find=lambda: _find(path.expanduser()),
+    )
 
 
-def find(path: str) -> tuple[list[FilePair], list[Path]]:
-    """Return the pairs of a folder, and the images that have no partner.
-
-    Raises
-    ------
-    CaseStudyError
-        If a folder is missing or there is no image at all.
-    """
-    root = Path(path).expanduser()
+def _find(root: Path) -> tuple[list[FilePair], list[Path]]:
     noisy, clean = (_images(root / side) for side in ("noisy", "clean"))
     if not noisy and not clean:
         raise CaseStudyError(f"{root} holds no images. {_LAYOUT}.")
@@ -61,16 +56,6 @@ def match(
     matched = {key: (noisy[key], clean[key]) for key in sorted(noisy.keys() & clean.keys())}
     lonely = [files[key] for files in (noisy, clean) for key in files if key not in matched]
     return matched, sorted(lonely)
-
-
-def refuse_lonely(lonely: list[Path], dataset: str) -> None:
-    """Raise a CaseStudyError that names the files without a partner, if there are any."""
-    if lonely:
-        names = ", ".join(str(path) for path in lonely[:3]) + (", ..." if lonely[3:] else "")
-        raise CaseStudyError(
-            f"{len(lonely)} image(s) without a partner: {names}. Add the other half or remove "
-            f"them; `casestudy data check {dataset}` lists all."
-        )
 
 
 def _images(folder: Path) -> dict[str, Path]:

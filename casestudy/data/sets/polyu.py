@@ -5,11 +5,10 @@ arXiv:1804.02603 (2018). Crops name camera, f-number, shutter speed, ISO, scene 
 (`Canon5D2_5_160_3200_chair_11_real.JPG`); whole frames only camera and scene
 (`Canon5D2_chair_Real.JPG`).
 
-A scene here is the word in the name, whatever the camera, because looking at the images shows
-that cameras took turns at one motif: Canon 600D and Sony show the same louvre ("toy"), the same
-cupboard door ("waterhouse") and the same mug ("book"). The other direction is not a loss but
-caution: "classroom" is three rooms, "plant" several pots. Words for one place are merged, too:
-`_SAME_PLACE` below.
+A scene here is the word in the name, whatever the camera, because the images show that cameras
+took turns at one motif: Canon 600D and Sony show the same louvre ("toy"), the same cupboard door
+("waterhouse") and the same mug ("book"). One word for several places ("classroom" is three rooms,
+"plant" several pots) does no harm. Words for one place are merged, see `_SAME_PLACE`.
 """
 
 import re
@@ -17,15 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from casestudy import CaseStudyError
+from casestudy.data.dataset import Dataset
 from casestudy.data.pairs import FilePair
-from casestudy.data.sets.folder import match, refuse_lonely
+from casestudy.data.sets.folder import match
 from casestudy.files.folders import data_root
 
 _FILE = re.compile(r"(?P<stem>.+)_(?P<kind>real|mean)\.jpe?g", re.IGNORECASE)
-_STEM = re.compile(
-    r"(?P<camera>.+?)(_(?P<f_number>[\d-]+)_(?P<shutter>\d+)_(?P<iso>\d+))?"
-    r"_(?P<scene>[A-Za-z]+)(_+(?P<crop>\d+))?"
-)
+_STEM = re.compile(r"(?P<camera>.+?)(_[\d-]+_\d+_(?P<iso>\d+))?_(?P<scene>[A-Za-z]+)(_+\d+)?")
 
 _CAMERAS = {
     "Canon5D2": "Canon EOS 5D Mark II",
@@ -70,61 +67,18 @@ TEST_SCENES = {
     "toy",
     "waterhouse",
 }
-PAIRS = 100  # of crops
-
 VALIDATION_SCENES = {"chair", "door", "printer"}
 
-
-def pairs() -> list[FilePair]:
-    """Return the 100 pairs of 512x512 crops, the benchmark, sorted by name.
-
-    Raises
-    ------
-    CaseStudyError
-        If they are not under the data root, or not all of them, or a file has no partner.
-    """
-    found, lonely = find_crops()
-    refuse_lonely(lonely, "polyu")
-    if message := incomplete(found):
-        raise CaseStudyError(message)
-    return found
+PAIRS = 100  # of crops
+HOME = "github.com/csjunxu/PolyU-Real-World-Noisy-Images-Dataset"
 
 
-def frame_pairs() -> list[FilePair]:
-    """Return the pairs of whole frames, 5 to 18 megapixels each; their ISO is not in the name.
-
-    Crops are cut from these frames: train on one and test on the other by scene only.
-
-    Raises
-    ------
-    CaseStudyError
-        If they are not under the data root, or a file has no partner.
-    """
-    found, lonely = find_frames()
-    refuse_lonely(lonely, "polyu-frames")
-    return found
-
-
-def find_crops() -> tuple[list[FilePair], list[Path]]:
-    """Return the pairs of crops, and the files that have no partner."""
-    return _find("CroppedImages", "Run `casestudy data fetch polyu`")
-
-
-def incomplete(found: Sequence[FilePair]) -> str:
-    """Return how many pairs of crops are missing, and what to do; "" if there are all."""
+def _incomplete(found: Sequence[FilePair]) -> str:
     if len(found) == PAIRS:
         return ""
     return (
         f"{data_root() / 'polyu' / 'CroppedImages'} holds {len(found)} of {PAIRS} pairs. Run "
         "`casestudy data fetch polyu`, which gets those that are missing."
-    )
-
-
-def find_frames() -> tuple[list[FilePair], list[Path]]:
-    """Return the pairs of whole frames, and the files that have no partner."""
-    return _find(
-        "OriginalImages",
-        "Copy that folder from github.com/csjunxu/PolyU-Real-World-Noisy-Images-Dataset",
     )
 
 
@@ -144,7 +98,7 @@ def _find(name: str, remedy: str) -> tuple[list[FilePair], list[Path]]:
 
 
 def scene_of(stem: str) -> str:
-    """Return the scene that the name of a crop or frame tells, `Canon5D2_chair` for example."""
+    """Return the scene in the name of a crop or frame, such as `Canon5D2_chair`."""
     word = _STEM.fullmatch(stem)["scene"]
     return _SAME_PLACE.get(word, word)
 
@@ -159,7 +113,6 @@ def _pair(stem: str, noisy_path: Path, clean_path: Path) -> FilePair:
         scene=scene,
         camera=_CAMERAS[parts["camera"]],
         iso=int(parts["iso"]) if parts["iso"] else None,
-        exposure_s=1 / int(parts["shutter"]) if parts["shutter"] else None,
         part=_part(scene),
         noisy_path=noisy_path,
         clean_path=clean_path,
@@ -170,3 +123,27 @@ def _part(scene: str) -> str:
     if scene in TEST_SCENES:
         return "test"
     return "validation" if scene in VALIDATION_SCENES else "train"
+
+
+CROPS = Dataset(
+    name="polyu",
+    summary="PolyU crops, 512x512, real noise of 5 cameras",
+    terms="research and education, non-commercial, with the notice in License.txt",
+    get="casestudy data fetch polyu (4.7 MB)",
+    where=lambda found: str(found[0].noisy_path.parent),
+    find=lambda: _find("CroppedImages", "Run `casestudy data fetch polyu`"),
+    incomplete=_incomplete,
+    families=("polyu",),
+    fetch="casestudy.data.getting.polyu:fetch_polyu",
+)
+# Whole frames, 5 to 18 megapixels each, whose names hold no ISO. The crops are cut from them, so
+# train on one and test on the other by scene only.
+FRAMES = Dataset(
+    name="polyu-frames",
+    summary="PolyU whole frames, real noise of 5 cameras",
+    terms=CROPS.terms,
+    get=f"copy OriginalImages from {HOME} (104 MB)",
+    where=CROPS.where,
+    find=lambda: _find("OriginalImages", f"Copy that folder from {HOME}"),
+    families=CROPS.families,
+)

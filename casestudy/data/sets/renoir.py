@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from casestudy import CaseStudyError
+from casestudy.data.dataset import Dataset
+from casestudy.data.getting.archives import open_archive, unpack
 from casestudy.data.pairs import FilePair
-from casestudy.data.sets.folder import refuse_lonely
 from casestudy.data.sets.search import find_folders
 from casestudy.files.folders import data_root
 
 HOME = "ani.stat.fsu.edu/~abarbu/Renoir.html"
-TERMS = "not stated; see its page"
 REMEDY = (
     f"download the aligned images of the three cameras from {HOME} and run `casestudy data add "
     "renoir ARCHIVE...` with the files you got"
@@ -42,33 +42,10 @@ ALIGNED = re.compile(r"(Mi3|S90|T3i)_Aligned")
 FILE = re.compile(r"(?P<stem>[^.].*)(?P<kind>Reference|Noisy)\.bmp", re.I)
 
 
-def pairs() -> list[FilePair]:
-    """Return the pairs of all cameras, sorted by camera, batch and name.
-
-    Raises
-    ------
-    CaseStudyError
-        If they are not under the data root, or not all cameras and batches.
-    """
-    found, lonely = find()
-    refuse_lonely(lonely, "renoir")
-    # The number of noisy images is known from other readers of the set, not from its authors.
-    if (message := incomplete(found)) and len({pair.scene for pair in found}) < BATCHES * 3:
-        raise CaseStudyError(message)
-    return found
-
-
-def find() -> tuple[list[FilePair], list[Path]]:
-    """Return the pairs that are there, and the files that have no partner.
-
-    Raises
-    ------
-    CaseStudyError
-        If there is no image at all.
-    """
+def _find() -> tuple[list[FilePair], list[Path]]:
     places = defaultdict(lambda: defaultdict(list))  # camera: folder of batches: batches
     for batch in find_folders(BATCH):
-        if camera := camera_of(batch.parts):
+        if camera := _camera_of(batch.parts):
             places[camera][batch.parent].append(batch)
     found, lonely = [], []
     for camera in CAMERAS:
@@ -84,40 +61,37 @@ def find() -> tuple[list[FilePair], list[Path]]:
     return found, lonely
 
 
-def camera_of(folders: Sequence[str]) -> str | None:
-    """Return the camera that the innermost folder of its name tells."""
+def _camera_of(folders: Sequence[str]) -> str | None:
+    """Return the camera that the innermost folder named after one is of."""
     names = [parts[1] for folder in folders if (parts := ALIGNED.fullmatch(folder))]
     return names[-1] if names else None
 
 
-def place(archive: Path, files: Sequence[PurePosixPath]) -> str:
-    """Return the folder that an archive of these files is to be unpacked in, below RENOIR's own.
+def _add(archive: Path, folder: Path) -> None:
+    with open_archive(archive) as members:
+        place = _place(archive, [member.path for member in members])
+        unpack(archive, members, folder / place)
 
-    That is "", or the camera's name where the archive alone tells it.
 
-    Raises
-    ------
-    CaseStudyError
-        If there are no batches with aligned images, or nothing tells their camera.
-    """
+def _place(archive: Path, files: Sequence[PurePosixPath]) -> str:
+    """Return the camera's folder if only the archive's name says whose it is; else ""."""
     images = [f for f in files if BATCH.fullmatch(f.parent.name) and FILE.fullmatch(f.name)]
     if not images:
         raise CaseStudyError(
             f"{archive} holds no Batch_.../...Reference.bmp and ...Noisy.bmp, so it is not one of "
             f"RENOIR's archives of aligned images. Get them from {HOME}."
         )
-    if all(camera_of(image.parts) for image in images):
+    if all(_camera_of(image.parts) for image in images):
         return ""
     if parts := ALIGNED.match(archive.name):
         return parts[0]
     raise CaseStudyError(
-        f"{archive} does not tell the camera of its images. Rename it to Mi3_Aligned, S90_Aligned "
-        f"or T3i_Aligned, whichever it is, followed by {archive.suffix}."
+        f"Nothing in {archive} names the camera of its images. Rename it to Mi3_Aligned, "
+        f"S90_Aligned or T3i_Aligned, whichever it is, followed by {archive.suffix}."
     )
 
 
-def incomplete(found: Sequence[FilePair]) -> str:
-    """Return what is missing, and what to do; "" if there are all pairs of all batches."""
+def _incomplete(found: Sequence[FilePair]) -> str:
     for camera, title in CAMERAS.items():
         there = {pair.scene for pair in found if pair.camera == title}
         numbers = range(1, BATCHES + 1)
@@ -156,3 +130,19 @@ def _read(batch: Path, camera: str) -> tuple[list[FilePair], list[Path]]:
         )
         for path in noisy
     ], []
+
+
+RENOIR = Dataset(
+    name="renoir",
+    summary="RENOIR, whole frames in dim light, real noise of 3 cameras",
+    terms="not stated; see its page",
+    get=REMEDY,
+    where=lambda found: str(found[0].noisy_path.parents[1]),
+    find=_find,
+    incomplete=_incomplete,
+    # The number of noisy images is known from other readers of the set, not from its authors.
+    enough=lambda found: len({pair.scene for pair in found}) >= BATCHES * len(CAMERAS),
+    families=("renoir",),
+    steps=STEPS,
+    add=_add,
+)

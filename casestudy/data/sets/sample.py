@@ -1,20 +1,19 @@
 """The embedded dataset: photographs that installed packages ship, under simulated camera noise.
 
-Nothing is downloaded. Each photograph is "captured" by two simulated phone cameras at three ISO
-settings (see `casestudy.data.camera`). The photographs and their licences are listed in
-`data/README.md`. Results on this dataset are results on simulated noise.
+Each photograph is "captured" by two simulated phone cameras at three ISO settings (see
+`casestudy.data.camera`). `data/README.md` lists the photographs and their licences.
 """
 
 from importlib.util import find_spec
 from pathlib import Path
 
 from casestudy.data.camera import Camera
-from casestudy.data.pairs import Pair
+from casestudy.data.dataset import Dataset
 from casestudy.data.sets.simulated import SimulatedPair
 
 
 def _package(name: str) -> Path:
-    """Return the folder of a package, without the seconds that importing it takes."""
+    """Return the folder of a package without importing it, which takes seconds."""
     return Path(find_spec(name).origin).parent
 
 
@@ -55,7 +54,7 @@ CAMERAS_BY_NAME = {camera.name: camera for camera in CAMERAS}
 ISOS = (100, 800, 3200)
 
 
-def pairs() -> list[Pair]:
+def _find() -> tuple[list[SimulatedPair], list[Path]]:
     """Return every scene captured by every camera at every ISO setting."""
     return [
         SimulatedPair(
@@ -69,4 +68,15 @@ def pairs() -> list[Pair]:
         for scene, path in SCENES.items()
         for camera in CAMERAS
         for iso in ISOS
-    ]
+    ], []
+
+
+SAMPLE = Dataset(
+    name="sample",
+    summary="photographs shipped with Python packages, simulated camera noise",
+    terms="free licences, listed in data/README.md",
+    get="",
+    where=lambda found: "built in",
+    find=_find,
+    families=("sample",),
+)

@@ -11,14 +11,10 @@ DEPTH = 5  # folders below the data root, such as sidd/SIDD_Medium_Srgb/SIDD_Med
 
 
 def find_folders(name: re.Pattern[str]) -> Iterator[Path]:
-    """Yield the folders below the data root that are named so, in the order of their paths.
+    """Yield the folders below the data root whose whole name matches, in the order of their paths.
 
-    Hidden folders, where archives are unpacked, and the cache of patches are left out.
-
-    Parameters
-    ----------
-    name : re.Pattern
-        Of the whole name. What lies below a folder that is found is not looked at.
+    Hidden folders, where archives are unpacked, the cache of patches, and folders in a folder
+    that is found are left out.
     """
     root = data_root()
     for folder, below, _ in os.walk(root, followlinks=True):

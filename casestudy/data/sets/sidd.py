@@ -11,21 +11,53 @@ and GT (ground truth) for NOISY. The folder names instance, scene, phone, ISO, s
 setting, so it is the scene that must not be on both sides of a split.
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm import tqdm
+
 from casestudy import CaseStudyError
+from casestudy.data.dataset import Dataset
+from casestudy.data.getting.archives import CHUNK, open_archive, unpack
 from casestudy.data.pairs import FilePair
-from casestudy.data.sets.folder import match, refuse_lonely
-from casestudy.data.sets.published import Archive
+from casestudy.data.sets.folder import match
 from casestudy.data.sets.search import find_folders
 from casestudy.files.folders import data_root
 
 HOME = "abdokamel.github.io/sidd"
-SERVER = "http://130.63.97.225/share/"
 TERMS = "MIT licence, according to third parties; see its page"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A published file: its size in bytes, and its checksums in hexadecimal digits.
+
+    Neither checksum is safe against forgery alone, so both must be right.
+    """
+
+    name: str
+    size: int
+    md5: str
+    sha1: str
+
+    def verify(self, path: Path) -> None:
+        """Read a whole file, with a progress bar; raise CaseStudyError if it is another."""
+        hashes = hashlib.md5(usedforsecurity=False), hashlib.sha1(usedforsecurity=False)
+        size, title = path.stat().st_size, f"Verifying {path.name}"
+        with path.open("rb") as file, tqdm.wrapattr(file, "read", size, desc=title) as watched:
+            while chunk := watched.read(CHUNK):
+                for each in hashes:
+                    each.update(chunk)
+        if tuple(each.hexdigest() for each in hashes) != (self.md5, self.sha1):
+            raise CaseStudyError(
+                f"{path} differs from the published {self.name} (MD5 {self.md5}), so it is not "
+                "used. Download it again."
+            )
+
 
 MEDIUM = Archive(
     name="SIDD_Medium_Srgb.zip",
@@ -45,7 +77,7 @@ INSTANCES, MEDIUM_PAIRS, SMALL_PAIRS = 160, 320, 160
 
 _INSTANCE = re.compile(
     r"(?P<instance>\d{4})_(?P<scene>\d{3})_(?P<phone>GP|IP|S6|N6|G4)"
-    r"_(?P<iso>\d{5})_(?P<shutter>\d{5})_(?P<illuminant>\d{4})_[LNH]"
+    r"_(?P<iso>\d{5})_\d{5}_\d{4}_[LNH]"
 )
 _FILE = re.compile(r"(?P<number>\d{4}_)?(?P<kind>GT|NOISY)_SRGB_(?P<shot>\d{3})\.png", re.I)
 _WITHOUT_TRUTH = "SIDD_Benchmark_Data"
@@ -59,29 +91,8 @@ _PHONES = {
 }
 
 
-def pairs() -> list[FilePair]:
-    """Return the 320 pairs of the Medium set or else the 160 of the Small set, sorted by name.
-
-    Raises
-    ------
-    CaseStudyError
-        If neither is under the data root, or not all of it.
-    """
-    found, lonely = find()
-    refuse_lonely(lonely, "sidd")
-    if message := incomplete(found):
-        raise CaseStudyError(message)
-    return found
-
-
-def find() -> tuple[list[FilePair], list[Path]]:
-    """Return the pairs that are there, and the files that have no partner.
-
-    Raises
-    ------
-    CaseStudyError
-        If there is no image at all.
-    """
+def _find() -> tuple[list[FilePair], list[Path]]:
+    """Return the 320 pairs of the Medium set or else the 160 of the Small set, sorted by name."""
     sets = {}
     for folder in find_folders(_INSTANCE):
         if folder.parent.name == _WITHOUT_TRUTH:
@@ -101,8 +112,8 @@ def find() -> tuple[list[FilePair], list[Path]]:
     return [_pair(id, *paths) for id, paths in matched.items()], lonely
 
 
-def incomplete(found: Sequence[FilePair]) -> str:
-    """Return what is missing of the set that these pairs are of, and what to do; else ""."""
+def _incomplete(found: Sequence[FilePair]) -> str:
+    """Return what is missing from the set that these pairs belong to, and what to do; else ""."""
     if not found:
         return "There is no whole pair."
     medium = _is_numbered(found[0].noisy_path)
@@ -120,7 +131,7 @@ def incomplete(found: Sequence[FilePair]) -> str:
 
 
 def _preference(images: dict[str, dict[str, Path]]) -> tuple[bool, int]:
-    """Rank sets of images: the Medium set first, then the one with most of them."""
+    """Rank sets of images: the Medium set first, then the one with the most images."""
     paths = [path for kind in images.values() for path in kind.values()]
     return _is_numbered(paths[0]), len(paths)
 
@@ -136,9 +147,41 @@ def _pair(id: str, noisy_path: Path, clean_path: Path) -> FilePair:
         scene=f"sidd-{parts['scene']}",
         camera=_PHONES[parts["phone"]],
         iso=int(parts["iso"]),
-        exposure_s=1 / int(parts["shutter"]),
-        illuminant_k=int(parts["illuminant"]),
         collection="sidd",
         noisy_path=noisy_path,
         clean_path=clean_path,
     )
+
+
+def _add(archive: Path, folder: Path) -> None:
+    _published(archive).verify(archive)
+    with open_archive(archive) as members:
+        unpack(archive, members, folder)
+
+
+def _published(archive: Path) -> Archive:
+    """Return the archive that a file must be, by its size."""
+    size = archive.stat().st_size
+    for published in (MEDIUM, SMALL):
+        if size == published.size:
+            return published
+    known = " or ".join(f"{a.name} ({a.size:,} bytes)" for a in (MEDIUM, SMALL))
+    raise CaseStudyError(
+        f"{archive} has {size:,} bytes, so it is not {known}: its download was cut off, or it is "
+        "something else. Download it again. Images from elsewhere: unpack them yourself and run "
+        "`casestudy data check sidd`."
+    )
+
+
+SIDD = Dataset(
+    name="sidd",
+    summary="SIDD, whole frames, real noise of 5 phones",
+    terms=TERMS,
+    get=REMEDY,
+    where=lambda found: str(found[0].noisy_path.parents[1]),
+    find=_find,
+    incomplete=_incomplete,
+    families=("sidd",),
+    fetch="casestudy.data.getting.sidd:fetch_sidd",
+    add=_add,
+)

@@ -1,20 +1,20 @@
 """SIDD's blocks: 32 squares of 256x256 from each of 40 photographs by five phones, real noise.
 
 Abdelhamed, Lin, Brown, "A High-Quality Denoising Dataset for Smartphone Cameras", CVPR 2018. One
-set, to validate on, comes with the truth; another, the benchmark's, without. Papers that report
-results on "SIDD" mostly mean the first.
+set, to validate on, comes with the clean images; another, the benchmark's, without. Papers that
+report results on "SIDD" mostly mean the first.
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import io
 
 from casestudy import CaseStudyError
+from casestudy.data.dataset import Dataset
 from casestudy.data.pairs import Pair, file_fingerprint
+from casestudy.data.sets.sidd import HOME, TERMS
 from casestudy.files.cache import made_once
 from casestudy.files.folders import cache_root, data_root
 
@@ -23,12 +23,10 @@ BENCHMARK_NOISY = "BenchmarkNoisyBlocksSrgb"
 
 SHAPE = (40, 32, 256, 256, 3)  # image, block, row, column, RGB
 
-HOME = "abdokamel.github.io/sidd"
-
 
 @dataclass(frozen=True, kw_only=True)
 class BlockPair(Pair):
-    """A noisy block and its truth, read from two files of all blocks."""
+    """A noisy block and its clean one, read from two files of all blocks."""
 
     noisy_file: Path
     clean_file: Path
@@ -49,14 +47,8 @@ class BlockPair(Pair):
         return "|".join([*files, str(self.number)])
 
 
-def pairs() -> list[BlockPair]:
-    """Return the 1,280 blocks to validate on, named by image and block; all are to test on.
-
-    Raises
-    ------
-    CaseStudyError
-        If a file is not under the data root or holds something else; see `find_blocks`.
-    """
+def _find() -> tuple[list[BlockPair], list[Path]]:
+    """Return the 1,280 blocks to validate on, named by image and block; all are to test on."""
     noisy_file, clean_file = find_blocks(VALIDATION_NOISY), find_blocks(VALIDATION_CLEAN)
     images, blocks = SHAPE[:2]
     return [
@@ -69,7 +61,7 @@ def pairs() -> list[BlockPair]:
             number=number,
         )
         for number in range(images * blocks)
-    ]
+    ], []
 
 
 def find_blocks(variable: str) -> Path:
@@ -85,7 +77,7 @@ def find_blocks(variable: str) -> Path:
     Raises
     ------
     CaseStudyError
-        If it is not there, is no MATLAB file, or does not hold the blocks.
+        If it is not there, is not a MATLAB file, or does not hold the blocks.
     """
     name = f"{variable}.mat"
     places = (path for depth in ("", "*/", "*/*/") for path in data_root().glob(depth + name))
@@ -95,7 +87,7 @@ def find_blocks(variable: str) -> Path:
             f"{name} is not in {data_root()}. Download it from {HOME} and put it into sidd/ "
             "there, or set CASESTUDY_DATA to the folder that holds sidd/."
         )
-    found = _read(io.whosmat, path)
+    found = _read("whosmat", path)
     expected = (variable, SHAPE, "uint8")
     if expected not in found:
         held = ", ".join(map(_described, found)) or "nothing"
@@ -107,7 +99,7 @@ def find_blocks(variable: str) -> Path:
 
 
 def open_blocks(file: Path) -> np.ndarray:
-    """Open all blocks of a file, read from disk as they are asked for.
+    """Open all blocks of a file; each is read from disk when it is used.
 
     MATLAB's files can be read only as a whole, 252 MB, and hold the first axis innermost. So the
     blocks are written once to the cache, one after the other.
@@ -134,7 +126,7 @@ def open_blocks(file: Path) -> np.ndarray:
 
 
 def _write_blocks(path: Path, file: Path) -> None:
-    images = _read(io.loadmat, file, variable_names=[file.stem])[file.stem]
+    images = _read("loadmat", file, variable_names=[file.stem])[file.stem]
     shape = (SHAPE[0] * SHAPE[1], *SHAPE[2:])
     stored = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
     for start, image in zip(range(0, len(stored), SHAPE[1]), images, strict=True):
@@ -146,12 +138,28 @@ def _described(variable: tuple[str, tuple[int, ...], str]) -> str:
     return f"{name} ({kind}, {'x'.join(map(str, shape))})"
 
 
-def _read(read: Callable[..., object], path: Path, **options: object) -> object:
-    """Read a MATLAB file; whatever is wrong with it, the error names it."""
+def _read(function: str, path: Path, **options: object) -> object:
+    """Call a function of scipy.io; whatever is wrong with the file, the error names it."""
+    # Imported here for a fast start-up.
+    from scipy import io
+
     try:
-        return read(path, **options)
+        return getattr(io, function)(path, **options)
     except Exception as error:  # damage raises anything from IndexError to zlib.error
         raise CaseStudyError(
-            f"{path} is no MATLAB file that can be read, or it is cut off ({error}). Download it "
-            f"again from {HOME}."
+            f"{path} is not a MATLAB file that can be read, or it is cut off ({error}). Download "
+            f"it again from {HOME}."
         ) from error
+
+
+VALIDATION = Dataset(
+    name="sidd-validation",
+    summary="SIDD's 1,280 blocks of 256x256 to test on, real noise of 5 phones",
+    terms=TERMS,
+    get=f"put {VALIDATION_NOISY}.mat and {VALIDATION_CLEAN}.mat (462 MB, {HOME}) into sidd/ in "
+    "the data root",
+    where=lambda found: str(data_root() / "sidd"),
+    find=_find,
+    families=("sidd",),
+    rounded=False,
+)
