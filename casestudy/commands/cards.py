@@ -1,4 +1,4 @@
-"""Model cards: Markdown files beside weights, filled from the templates next to this module."""
+"""Model cards: Markdown files, filled in from the templates next to this module."""
 
 import jinja2
 
@@ -12,5 +12,5 @@ _TEMPLATES = jinja2.Environment(
 
 
 def render(template: str, **values: object) -> str:
-    """Return a template with its values filled in; a value that is missing is an error."""
+    """Return a template with its values filled in; a missing value is an error."""
     return _TEMPLATES.get_template(template).render(**values)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,36 +36,36 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="Remove real camera noise from photographs: data and reports of the case study.",
+    help="Remove real camera noise from photographs, and reproduce the case study about it.",
 )
 app.add_typer(data_app, name="data")
 
 
-Method = Annotated[str, typer.Option(help="{released}, or nlm.")]
+Dataset = Annotated[str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")]
+Released = Annotated[str, typer.Argument(help="The network: {released}.")]
+Method = Annotated[str, typer.Option(help="{released}; or nlm, the filter Non-Local Means.")]
 Runtime = Annotated[
     Literal["keras", "litert", "litert-int8", "openvino-int8"],
-    typer.Option(help="What runs a network: with floats, or with 8-bit integers, faster on CPUs."),
+    typer.Option(help="What runs a network; int8: in 8-bit integers, which is faster on CPUs."),
 ]
 TrainedIn = Annotated[
     str | None,
-    typer.Option(help="Use what was trained in reports/RUN.  [default: the released weights]"),
+    typer.Option(help="Use weights trained in reports/RUN.  [default: the released weights]"),
 ]
 TrainedFilters = Annotated[
-    int, typer.Option(help="Width that the network was trained with in RUN; 0: the published one.")
+    int, typer.Option(help="Width of the network trained in reports/RUN; 0: the published width.")
 ]
 
 
 @app.command()
 def report(
-    dataset: Annotated[
-        str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
-    ] = "sample",
+    dataset: Dataset = "sample",
     run: Annotated[
-        str | None, typer.Option(help="Folder under reports/.  [default: the dataset's name]")
+        str | None, typer.Option(help="Folder in reports/.  [default: the dataset's name]")
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Run one notebook, such as 03, and what it needs; may be repeated."),
+        typer.Option(help="Run this notebook, such as 03, and those it needs; repeatable."),
     ] = None,
     parameter: Annotated[
         list[str] | None,
@@ -72,15 +73,15 @@ def report(
             "--parameter",
             "-p",
             metavar="NAME=VALUE",
-            help="A value for a parameter of the notebooks, such as epochs=5; may be repeated.",
+            help="Set a parameter of the notebooks, such as epochs=5; repeatable.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run unchanged notebooks too.")] = False,
 ) -> None:
     """Execute the notebooks and write their HTML reports to reports/RUN/index.html.
 
-    Notebooks that have not changed since their last success are not run again. After a failure
-    or an interruption, the same command resumes there.
+    Notebooks whose results are up to date are not run again. After a failure or an interruption,
+    the same command resumes there.
 
     Example: casestudy report --dataset polyu --run polyu-long -p epochs=50 -p seed=1
     """
@@ -96,43 +97,31 @@ def report(
 
 @app.command(cls=NamesNetworks)
 def evaluate(
-    model: Annotated[str, typer.Argument(help="{released}.")],
-    dataset: Annotated[
-        str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")
-    ] = "polyu",
+    model: Released,
+    dataset: Dataset = "polyu",
     run: TrainedIn = None,
     filters: TrainedFilters = 0,
     output: Annotated[
         Path | None,
-        typer.Option(help="CSV file.  [default: reports/evaluation/MODEL-[RUN-]DATASET.csv]"),
+        typer.Option(help="CSV to write.  [default: reports/evaluation/MODEL-[RUN-]DATASET.csv]"),
     ] = None,
 ) -> None:
     """Score a network on whole images: the test part of a dataset, or the pairs of a folder.
 
-    Writes PSNR and SSIM of every image, before and after, and prints means, by camera and ISO
-    where they are known. Images that the network was trained on are left out.
+    Writes the PSNR and SSIM of every image before and after denoising. Prints their means, by
+    camera and ISO where these are known. Images that the network was trained on are left out.
 
     Example: casestudy evaluate ridnet --dataset folder:~/pairs
     """
     # Imported here for a fast start-up.
-    from casestudy import models
     from casestudy.files.folders import absolute, reports_root, run_name
     from casestudy.files.writing import writable_file, written_whole
-    from casestudy.models import released
     from casestudy.results import whole_images
-    from casestudy.training.manifest import load_training, read_manifest
 
     dataset = absolute(dataset)
-    name = "-".join([model, *([run_name("", run)] if run else []), run_name(dataset)])
+    name = "-".join(filter(None, [model, run and run_name("", run), run_name(dataset)]))
     output = writable_file(output or reports_root() / "evaluation" / f"{name}.csv")
-    if run:
-        network = models.build(model, **({"filters": filters} if filters else {}))
-        folder = reports_root() / run_name(dataset, run) / "models"
-        load_training(network, folder)
-        manifest = read_manifest(network, folder)
-    else:
-        network, manifest = models.load(model), released.read_manifest(model)
-    scores = whole_images.evaluate_network(network, manifest, dataset)
+    scores = whole_images.evaluate_network(*_network(model, run, filters), dataset)
     typer.echo(whole_images.describe(scores))
     with written_whole(output) as temporary:
         scores.to_csv(temporary, index=False)
@@ -141,12 +130,12 @@ def evaluate(
 
 @app.command(cls=NamesNetworks)
 def release(
-    model: Annotated[str, typer.Argument(help="{released}.")],
+    model: Released,
     run: Annotated[
-        str, typer.Option(help="Folder under reports/ that `casestudy train` wrote to.")
+        str, typer.Option(help="Folder in reports/ that `casestudy train` wrote to.")
     ] = "released",
 ) -> None:
-    """Score a trained network and make it part of the package, with its model card.
+    """Make a trained network part of the package, with its scores and its model card.
 
     Example: casestudy release ridnet
     """
@@ -161,80 +150,84 @@ def release(
 
 @app.command(cls=NamesNetworks)
 def quantize(
-    model: Annotated[str, typer.Argument(help="{released}.")],
+    model: Released,
     to: Annotated[
         str,
         typer.Option(
             metavar="[float32|float16|dynamic-int8|int8]",
-            help="Number format of the weights; int8 also of the activations.",
+            help="Number format of the weights; with int8, also of the activations.",
         ),
     ] = "int8",
     run: TrainedIn = None,
     filters: TrainedFilters = 0,
     floats: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Another block that int8 keeps in floats, such as eam1; may be repeated."
-        ),
+        typer.Option(help="Further block that int8 keeps in floats, such as eam1; repeatable."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="The file to write.  [default: reports/litert/MODEL-[RUN-]TO.tflite]"),
+        typer.Option(help="File to write.  [default: reports/litert/MODEL-[RUN-]TO.tflite]"),
     ] = None,
 ) -> None:
-    """Write a network as a LiteRT file, with a card: its input and output, and what it costs.
+    """Write a network as a LiteRT file, with a card that describes it.
+
+    The card lists the file's input and output, and the PSNR that the number format costs.
 
     Example: casestudy quantize ridnet --to int8
     """
     # Imported here for a fast start-up.
-    from casestudy import models
     from casestudy.commands.quantize import write_file
-    from casestudy.files.folders import reports_root, run_name
+    from casestudy.files.folders import reports_root
     from casestudy.files.writing import writable_file
-    from casestudy.training.manifest import load_training
 
-    if run:
-        network = models.build(model, **({"filters": filters} if filters else {}))
-        load_training(network, reports_root() / run_name("", run) / "models")
-    else:
-        network = models.load(model)
-    name = "-".join([model, *([run] if run else []), to])
+    network, _ = _network(model, run, filters)
+    name = "-".join(filter(None, [model, run, to]))
     output = writable_file(output or reports_root() / "litert" / f"{name}.tflite")
-    command = " ".join(
-        [
-            f"casestudy quantize {model} --to {to}",
-            *([f"--run {run}"] if run else []),
-            *([f"--filters {filters}"] if filters else []),
-            *(f"--floats {block}" for block in floats or ()),
-        ]
-    )
+    command = f"casestudy quantize {model} --to {to}"
+    command += f" --run {run}" if run else ""
+    command += f" --filters {filters}" if filters else ""
+    command += "".join(f" --floats {block}" for block in floats or ())
     card = write_file(network, to, output, floats or (), command)
     typer.echo(f"{output}\n{card}")
 
 
+def _network(model: str, run: str | None, filters: int) -> tuple:
+    """Return a released network, or the one that was trained in a run, and its manifest."""
+    # Imported here for a fast start-up.
+    from casestudy.files.folders import reports_root, run_name
+    from casestudy.models import build, load, released
+    from casestudy.training.manifest import load_training, read_manifest
+
+    if not run:
+        return load(model), released.read_manifest(model)
+    network = build(model, **({"filters": filters} if filters else {}))
+    folder = reports_root() / run_name("", run) / "models"
+    load_training(network, folder)
+    return network, read_manifest(network, folder)
+
+
 @app.command(cls=NamesNetworks)
 def denoise(
-    source: Annotated[Path, typer.Argument(help="A photograph, or a folder of them.")],
-    target: Annotated[Path, typer.Argument(help="The file to write, or the folder.")],
+    source: Annotated[Path, typer.Argument(help="A photograph, or a folder of photographs.")],
+    target: Annotated[Path, typer.Argument(help="The file or folder to write to.")],
     model: Method = "ridnet",
     runtime: Runtime = "litert-int8",
     tile: Annotated[
         int,
-        typer.Option(
-            help="Side in pixels of the squares processed one by one; 0: the whole image."
-        ),
+        typer.Option(help="Side in pixels of the squares processed in turn; 0: whole image."),
     ] = 512,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace existing results.")
+        bool, typer.Option("--overwrite", help="Replace existing files.")
     ] = False,
 ) -> None:
     """Denoise a photograph, or all photographs in a folder and its sub-folders.
 
-    Reads PNG, JPEG, TIFF, WebP and BMP; keeps bit depth, EXIF and colour profile. In a folder,
-    existing results are skipped, so the same command resumes after an interruption. A photograph
-    that cannot be read is reported, the others are denoised, and the exit code is 1. Sub-folders
-    that hold results of earlier runs are left out: a hidden file in them, .casestudy-denoised,
-    says what made the results.
+    Reads PNG, JPEG, TIFF, WebP and BMP. Keeps bit depth, EXIF and colour profile.
+
+    In a folder, photographs that have a result are skipped, so the same command resumes after an
+    interruption. If a photograph cannot be read, this is reported, the others are denoised, and
+    the exit code is 1. Sub-folders that hold results of earlier runs are left out; a hidden file
+    in them, .casestudy-denoised, says how the results were made.
 
     Example: casestudy denoise holiday/ denoised/
     """
@@ -244,7 +237,7 @@ def denoise(
     from tqdm import tqdm
 
     from casestudy.denoising.methods import photo_denoiser
-    from casestudy.denoising.photographs import Denoise, denoise_file, denoise_folder
+    from casestudy.denoising.photographs import Denoise, denoise_file
     from casestudy.denoising.tiles import check_tiles
 
     check_tiles(tile)
@@ -253,14 +246,23 @@ def denoise(
     def load() -> Denoise:
         return partial(photo_denoiser(model, runtime, tile), progress=progress)
 
-    if not source.is_dir():
+    if source.is_dir():
+        made_by = model if model == "nlm" else f"{model} with {runtime}"
+        _denoise_folder(load, made_by, source, target, overwrite)
+    else:
         target = target / source.name if target.is_dir() else target
         photo = denoise_file(load, source, target, overwrite)
         for sentence in photo.conversions:
             typer.echo(f"{source}: {sentence}", err=True)
         typer.echo(target)
-        return
-    made_by = model if model == "nlm" else f"{model} with {runtime}"
+
+
+def _denoise_folder(
+    load: Callable, made_by: str, source: Path, target: Path, overwrite: bool
+) -> None:
+    # Imported here for a fast start-up.
+    from casestudy.denoising.photographs import denoise_folder
+
     try:
         outcome = denoise_folder(load, made_by, source, target, overwrite)
     except KeyboardInterrupt:
@@ -279,20 +281,23 @@ def denoise(
         f"{target}: {len(outcome.done)} denoised, {len(outcome.skipped)} were there, "
         f"{len(outcome.failed)} failed"
     )
-    raise typer.Exit(1 if outcome.failed else 0)
+    if outcome.failed:
+        raise typer.Exit(1)
 
 
 @app.command(cls=NamesNetworks)
 def benchmark(
-    name: Annotated[Literal["sidd", "dnd"], typer.Argument(help="sidd or dnd, the sRGB track.")],
-    folder: Annotated[Path, typer.Argument(help="Where to write the submission.")],
+    name: Annotated[
+        Literal["sidd", "dnd"], typer.Argument(help="The benchmark: sidd or dnd, sRGB track.")
+    ],
+    folder: Annotated[Path, typer.Argument(help="Folder to write the submission to.")],
     model: Method = "ridnet",
     runtime: Runtime = "keras",
 ) -> None:
     """Denoise the inputs of a public benchmark, and write the files that its server accepts.
 
-    The clean images are not public: the server computes the scores. After an interruption, the
-    same command resumes.
+    The server computes the scores, because the clean images are not public. After an
+    interruption, the same command resumes.
 
     Example: casestudy benchmark sidd submission/ --model ridnet
     """
@@ -317,16 +322,18 @@ def benchmark(
 
 @app.command("app")
 def web_app(
-    port: Annotated[int, typer.Option(help="Port of the web app.")] = 8501,
+    port: Annotated[int, typer.Option(help="Port that the web app is served on.")] = 8501,
     address: Annotated[
         str,
-        typer.Option(help="127.0.0.1: only this machine can open it; 0.0.0.0: its networks, too."),
+        typer.Option(
+            help="127.0.0.1: only this machine can open the web app; 0.0.0.0: others can, too."
+        ),
     ] = "127.0.0.1",
     max_megapixels: Annotated[
-        float, typer.Option(min=0.1, help="Largest photograph accepted, in megapixels.")
+        float, typer.Option(min=0.1, help="Largest photograph that is accepted, in megapixels.")
     ] = 24.0,
 ) -> None:
-    """Serve the web app: denoise photographs in the browser.
+    """Serve the web app, which denoises photographs in the browser.
 
     Photographs are processed in memory and not kept.
 
@@ -363,7 +370,7 @@ def main() -> None:
     except CaseStudyError as error:
         message = str(error)
     except OSError as error:
-        if error.filename is None:  # not about a file, so a message would not help
+        if error.filename is None:  # It is not about a file.
             raise
         message = f"{error.filename}: {error.strerror}. Check the path and your permissions there."
     else:

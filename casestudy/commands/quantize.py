@@ -23,36 +23,29 @@ CARD_PATCHES = 12
 def write_file(
     model: keras.Model, kind: str, file: Path, floats: Sequence[str], command: str
 ) -> Path:
-    """Write a network as a LiteRT file and a card next to it; return the card's path.
+    """Write a trained network as a LiteRT file and a card next to it; return the card's path.
 
     Parameters
     ----------
-    model : keras.Model
-        Trained.
-    kind, floats
-        See `convert`; calibrated on the training scenes of `sample`.
+    model, kind, floats
+        See `convert`, which is calibrated on the training scenes of `sample`.
     file : Path
     command : str
-        For the card: how to make the file again.
+        The command that makes the file, for the card.
 
     Raises
     ------
     CaseStudyError
         As `convert`.
     """
-    sample = open_experiment("sample", str(file.parent))  # runs need a clone, this does not
+    sample = open_experiment("sample", str(file.parent))  # by default it needs a clone
     calibration = calibration_images(sample.train) if kind == "int8" else []
     content = convert(model, kind, calibration, floats)
     with written_whole(file) as temporary:
         temporary.write_bytes(content)
     test = sample.test.spread(CARD_PATCHES)
-    psnr_db = {
-        name: score(name, denoiser, test)["psnr_db"].mean()
-        for name, denoiser in {
-            "whole": network_denoiser(model),
-            "quantized": litert_denoiser(file, model.name),
-        }.items()
-    }
+    whole = score("whole", network_denoiser(model), test)
+    quantized = score("quantized", litert_denoiser(file, model.name), test)
     interpreter = Interpreter(model_content=content)
     (source,), (target,) = interpreter.get_input_details(), interpreter.get_output_details()
     card = file.with_suffix(".md")
@@ -74,7 +67,8 @@ def write_file(
                 calibration=len(calibration),
                 floats=blocks_in_floats(model, floats),
                 patches=len(test),
-                **psnr_db,
+                whole=whole["psnr_db"].mean(),
+                quantized=quantized["psnr_db"].mean(),
             )
         )
     return card

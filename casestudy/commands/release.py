@@ -12,7 +12,6 @@ import pandas as pd
 
 from casestudy import CaseStudyError, models
 from casestudy.commands.cards import render
-from casestudy.data.patches import Patches
 from casestudy.data.sets import polyu
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.files import provenance
@@ -20,7 +19,7 @@ from casestudy.files.writing import written_whole
 from casestudy.models import released
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.results import real_noise
-from casestudy.results.metrics import psnr
+from casestudy.results.metrics import score
 from casestudy.results.whole_images import evaluate_network, mean_scores
 from casestudy.training import recipes
 from casestudy.training.manifest import load_training, read_manifest, stages
@@ -35,7 +34,7 @@ LARGEST_LOSS = 0.005  # dB that 16 bits may cost
 
 
 def release(network: str, folder: Path) -> None:
-    """Write the released files of a network from a finished training; all of them, or none.
+    """Write the released files of a network from a finished training: all of them, or none.
 
     Parameters
     ----------
@@ -47,8 +46,8 @@ def release(network: str, folder: Path) -> None:
     Raises
     ------
     CaseStudyError
-        If there is no such network or training, or it was trained on other data than the
-        recipe's; if 16 bits cost more than `LARGEST_LOSS` on the recipe's validation patches.
+        If there is no such network or training; if it was not trained on the recipe's data; if
+        16 bits cost more than `LARGEST_LOSS` on the recipe's validation patches.
     """
     if network not in released.titles():
         known = ", ".join(released.titles())
@@ -77,12 +76,7 @@ def release(network: str, folder: Path) -> None:
 def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFrame]) -> str:
     """Return a model card, in the layout that Hugging Face asks for, as Markdown.
 
-    Parameters
-    ----------
-    network : str
-    manifest : dict
-    scores : dict of DataFrame
-        From `casestudy.results.whole_images.evaluate`, by dataset.
+    `scores` holds, by dataset, tables from `casestudy.results.whole_images.evaluate`.
     """
     return render(
         "card.md.j2",
@@ -105,22 +99,17 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
 def _halve(model: keras.Model, path: Path) -> float:
     """Write and load 16-bit weights; return the PSNR in dB that they cost."""
     validation = recipes.training_data().validation
-    before = _mean_psnr(model, validation)
+
+    def mean_psnr_db() -> float:
+        return score(model.name, network_denoiser(model), validation)["psnr_db"].mean()
+
+    before = mean_psnr_db()
     save_weights(model, path, np.float16)
     load_weights(model, path)
-    lost = before - _mean_psnr(model, validation)
+    lost = before - mean_psnr_db()
     if lost > LARGEST_LOSS:
         raise CaseStudyError(f"16-bit weights cost {model.name} {lost:.4f} dB. Keep 32 bits.")
     return lost
-
-
-def _mean_psnr(model: keras.Model, patches: Patches) -> float:
-    denoiser = network_denoiser(model)
-    results = [
-        psnr(patches.clean([i])[0], np.clip(denoiser(patches.noisy([i]))[0], 0, 1))
-        for i in range(len(patches))
-    ]
-    return float(np.mean(results))
 
 
 def _write_checksums(network: str) -> None:
@@ -145,12 +134,10 @@ def _command(network: str, manifest: dict[str, object]) -> str:
         words.append("--start released")
     for name, value in usual.items():
         option = name.replace("_", "-")
-        if actual[name] != value and isinstance(value, bool):
+        if actual[name] == value:
+            continue
+        if isinstance(value, bool):
             words.append(f"--{option}" if actual[name] else f"--no-{option}")
-        elif actual[name] != value:
-            words.append(
-                f"--{option} {actual[name]:g}"
-                if isinstance(value, float)
-                else f"--{option} {actual[name]}"
-            )
+        else:
+            words.append(f"--{option} {str(actual[name]).removesuffix('.0')}")
     return " ".join(words)

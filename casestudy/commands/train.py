@@ -14,28 +14,28 @@ from casestudy.training.settings import NetworkSettings, Parameters, TrainingSet
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
-# --run names the folder, and a training tests nothing.
+# The folder is given by --run, and a training does not test.
 DATA = set(DataSettings.model_fields) - {"seed", "run_folder", "max_test_patches"}
 TRAINING = set(TrainingSettings.model_fields)
 
 
 def train(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="{networks}.")],
+    model: Annotated[str, typer.Argument(help="The network: {networks}.")],
     recipe: Annotated[
         str | None,
         typer.Option(
-            help="released: the data and settings of the networks that come with the package; "
-            "settings given with it win."
+            metavar="[released]",
+            help="Use the data and settings of the released networks; options override settings.",
         ),
     ] = None,
     run: Annotated[
         str | None,
-        typer.Option(help="Folder under reports/.  [default: the recipe's or dataset's name]"),
+        typer.Option(help="Folder in reports/.  [default: the recipe's or dataset's name]"),
     ] = None,
     start: Annotated[
         Literal["random", "released"],
-        typer.Option(help="First weights: random, or those that come with the package."),
+        typer.Option(help="First weights: random, or those of the released network."),
     ] = "random",
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write TensorBoard events.")
@@ -45,16 +45,13 @@ def train(
     """Train a network on the training scenes of a dataset, on all GPUs of the machine.
 
     Writes weights, history and manifest to reports/RUN/models. After an interruption, even a
-    kill, the same command resumes. Notebooks of the run load the weights with -p weights=run.
-    --start released fine-tunes the network that comes with the package on your pairs.
+    kill, the same command resumes. `casestudy report --run RUN -p weights=run` loads the weights.
+    --start released fine-tunes a network that comes with the package on your own pairs.
 
     Example: casestudy train ridnet --dataset polyu --run long --epochs 25 --crop-size 64
     """
-    # Keras takes seconds to import, and --help does not need it.
-    # Imported here for a fast start-up.
+    # Imported here for a fast start-up: Keras takes seconds, and --help does not need it.
     from casestudy.files.folders import absolute, reports_root, run_name
-    from casestudy.models import build, released
-    from casestudy.models.weights import load_weights
     from casestudy.training.train import train
 
     settings["dataset"] = absolute(settings["dataset"])
@@ -62,12 +59,7 @@ def train(
     if recipe:
         settings |= _of_recipe(context, recipe, model)
     settings = check_parameters(settings, Parameters)
-    sizes = {"filters": settings["filters"]} if settings["filters"] else {}
-    precision = "mixed_bfloat16" if settings["bfloat16"] else "float32"
-    network, first = build(model, settings["seed"], precision, **sizes), None
-    if start == "released":
-        load_weights(network, released.released_file(model, ".safetensors"))
-        first = released.read_manifest(model)
+    network, first = _network(model, settings, start)
     folder = reports_root() / run_name(recipe or settings["dataset"], run) / "models"
     patches = _patches(recipe, settings, folder)
     chosen = {name: value for name, value in settings.items() if name in TRAINING}
@@ -90,8 +82,8 @@ def train(
 
 def _of_recipe(context: typer.Context, name: str, network: str) -> dict[str, object]:
     """Return the settings of a recipe that were not given on the command line."""
-    # Imported here for a fast start-up.
-    from casestudy.training import recipes  # Keras takes seconds to import
+    # Imported here for a fast start-up: Keras takes seconds.
+    from casestudy.training import recipes
 
     given = {
         option
@@ -104,10 +96,24 @@ def _of_recipe(context: typer.Context, name: str, network: str) -> dict[str, obj
     return {k: value for k, value in recipes.recipe(name, network).items() if k not in given}
 
 
+def _network(model: str, settings: dict[str, object], start: str) -> tuple:
+    """Return a network to train, and the manifest of its first weights, if there is one."""
+    # Imported here for a fast start-up: Keras takes seconds.
+    from casestudy.models import build, released
+    from casestudy.models.weights import load_weights
+
+    sizes = {"filters": settings["filters"]} if settings["filters"] else {}
+    precision = "mixed_bfloat16" if settings["bfloat16"] else "float32"
+    network = build(model, settings["seed"], precision, **sizes)
+    if start == "random":
+        return network, None
+    load_weights(network, released.released_file(model, ".safetensors"))
+    return network, released.read_manifest(model)
+
+
 def _patches(recipe: str | None, settings: dict[str, object], folder: Path) -> dict[str, object]:
     """Return the patches of a recipe, or of a dataset, by their names in `train`."""
-    # Keras takes seconds to import.
-    # Imported here for a fast start-up.
+    # Imported here for a fast start-up: Keras takes seconds.
     from casestudy.data.experiment import open_experiment
     from casestudy.training import recipes
 
@@ -128,7 +134,7 @@ def _patches(recipe: str | None, settings: dict[str, object], folder: Path) -> d
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
-    """Return a field as typer reads it: wrong values of closed sets are left to the field."""
+    """Return a field as an option; a closed set of values is shown, and checked by the field."""
     kind, metavar = field.annotation, None
     if get_origin(kind) is Literal:
         kind, metavar = str, f"[{'|'.join(filter(None, get_args(kind)))}]"
@@ -141,7 +147,7 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
     )
 
 
-# typer reads a function's options from its signature, in which **settings becomes one per field.
+# typer reads options from the signature, in which one per field takes the place of **settings.
 _own = list(inspect.signature(train).parameters.values())[:-1]
 _options = [
     _option(name, field)

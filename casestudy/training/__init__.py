@@ -1,4 +1,4 @@
-"""How a network learns, and what it has seen.
+"""How a network learns, and which data it was trained on.
 
 Imports `models`, `data` and `files`.
 """

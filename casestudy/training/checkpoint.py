@@ -1,8 +1,7 @@
-"""Checkpoints: the whole state of a training in one file that is sound or not used.
+"""Checkpoints: the whole state of a training in one file, which is not used if it is damaged.
 
-A checkpoint is a safetensors file. Its metadata holds the state that is not an array, and a
-SHA-256 of everything else, so that a truncated or damaged file is never trained on. The previous
-checkpoint is kept next to it.
+A checkpoint is a safetensors file. Its metadata holds the state that is not an array, and the
+SHA-256 of all content. The previous checkpoint is kept next to it.
 """
 
 import hashlib
@@ -17,41 +16,30 @@ from casestudy.files.writing import written_whole
 
 
 def save_checkpoint(path: Path, arrays: dict[str, np.ndarray], state: dict[str, object]) -> None:
-    """Write a checkpoint; the existing one of this name becomes the previous one.
+    """Write a checkpoint; an existing one becomes the previous one.
 
-    Parameters
-    ----------
-    path : Path
-    arrays : dict of str to ndarray
-    state : dict
-        Anything that JSON can hold.
+    `state` holds what JSON can hold.
     """
     text = json.dumps(state)
     with written_whole(path) as temporary:
         save_file(arrays, temporary, {"state": text, "sha256": _digest(arrays, text)})
-        temporary.chmod(0o644)  # or only its owner could read it
+        temporary.chmod(0o644)  # otherwise only its owner could read it
         if path.exists():
             path.replace(previous(path))
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, object]] | None:
-    """Return arrays and state of the newest sound checkpoint, or None if there is none.
+    """Return arrays and state of a checkpoint, or None if there is none.
 
-    Parameters
-    ----------
-    path : Path
-        The name that it was saved under. A damaged file is reported and removed, and the
-        previous one is used.
+    A damaged file is reported and removed, and the previous one is used.
     """
     for candidate in (path, previous(path)):
         if candidate.exists():
             try:
                 return _read(candidate)
             except (SafetensorError, OSError, ValueError, KeyError) as error:
-                print(
-                    f"{candidate} is damaged ({error}); using the previous one, if there is one."
-                )
-                candidate.unlink()  # or it would later replace the previous one
+                print(f"{candidate} is damaged ({error}). The previous one is used, if any.")
+                candidate.unlink()  # otherwise it would replace the previous one
     return None
 
 

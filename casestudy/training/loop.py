@@ -1,17 +1,15 @@
 """Training a network on patches, in a way that survives being killed.
 
-The state of a training is written every so many steps into one checked file, and what is random
-in a batch depends on its position alone. Started again with the same arguments, a training
-resumes there and ends, on a CPU, with exactly the weights that it would have had. With a limit
-of time, which depends on the clock, they are only nearly the same.
+Every few steps, the whole state of a training is written to a checkpoint. Whatever is random in a
+batch depends only on the batch's position. A killed training that is started again with the same
+arguments therefore resumes, and on a CPU it ends with exactly the same weights. With a time limit
+they are only nearly the same, because a clock decides.
 """
 
 import hashlib
 import json
 import math
 import os
-import re
-import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -27,7 +25,7 @@ from casestudy import CaseStudyError
 from casestudy.data.batches import PatchBatches
 from casestudy.data.patches import Patches
 from casestudy.files import provenance
-from casestudy.files.writing import written_whole
+from casestudy.files.writing import remove_unfinished, written_whole
 from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.devices import device_names, on_gpu
 from casestudy.models.weights import load_weights, save_weights
@@ -39,37 +37,22 @@ from casestudy.training.settings import LOSSES, TrainingSettings
 
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "muon": Muon}
 
-# Steps between two looks at the loss and changes of the learning rate, for which a GPU waits.
+# A GPU has to wait whenever the loss is read or the learning rate changes, so both happen once in
+# this number of steps.
 STEPS_ON_GPU = 8
 
 
 @dataclass
 class Progress:
-    """How far a training has come; stored in its checkpoint.
+    """The progress of a training, which is part of its checkpoint."""
 
-    Parameters
-    ----------
-    epoch, step : int
-        Epochs completed, and batches of the next one.
-    loss_sum : float
-        Of those batches, each batch's mean loss.
-    seconds : float
-        Time spent on those batches.
-    best_psnr_db : float
-        Best validation PSNR so far.
-    history : list of dict
-        One row per completed epoch.
-    megapixels : float
-        Trained on before the optimizer was last reset, see `Training._reopen`.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    loss_sum: float = 0.0
-    seconds: float = 0.0
-    best_psnr_db: float = -math.inf
-    history: list[dict[str, float]] = field(default_factory=list)
-    megapixels: float = 0.0
+    epoch: int = 0  # completed epochs
+    step: int = 0  # completed batches of the next epoch
+    loss_sum: float = 0.0  # of these batches' mean losses
+    seconds: float = 0.0  # spent on these batches
+    best_psnr_db: float = -math.inf  # in validation
+    history: list[dict[str, float]] = field(default_factory=list)  # one row per completed epoch
+    megapixels: float = 0.0  # trained on before `_reopen` last reset the optimizer
 
 
 class Training:
@@ -86,9 +69,9 @@ class Training:
         self.model, self.data, self.settings, self.folder = model, data, settings, folder
         self.start = start
         self.progress = Progress()
-        self.commit = provenance.commit()  # now, since files may change while it trains
+        self.commit = provenance.commit()  # now, because the code may change during the training
         self.last_tick = 0.0
-        # What must be the same for a training to be resumed.
+        # A training is only resumed if all of this is the same.
         self.identity = (
             settings.model_dump()
             | {
@@ -100,7 +83,7 @@ class Training:
         )
 
     def run(self, devices: int, tensorboard: bool) -> pd.DataFrame:
-        """Train what is left to train, and return the history."""
+        """Train for the remaining epochs, and return the history."""
         file = self._file(".json")
         finished = read_manifest(self.model, self.folder) if file.exists() else None
         if finished and not self._has_more_time(finished["identity"]):
@@ -112,12 +95,12 @@ class Training:
         else:
             self._resume()
         self._tick()
-        # A training that was killed when its time was over still has to end its epoch.
+        # A training that was killed after its time was over still has to end its epoch.
         while self.progress.step or (
-            self.progress.epoch < self.settings.epochs and not self.is_time_over()
+            self.progress.epoch < self.settings.epochs and self.time_share() < 1
         ):
             self._train_epoch()
-            if self.progress.step:  # none, if time was over just before the first
+            if self.progress.step:  # 0 if the time was over before the first one
                 self._end_epoch(tensorboard)
         return self._finish()
 
@@ -126,12 +109,8 @@ class Training:
 
     def _prepare(self, devices: int) -> None:
         """Set up batches, loss and optimizer; remove what a killed training left."""
-        # What `written_whole` leaves behind when it is killed; not another network's, such as
-        # that of pridnet-half next to that of pridnet.
-        scratch = re.compile(rf"\.{re.escape(self.model.name)}(\.\w+)?-\w{{8}}")
-        for path in self.folder.iterdir():
-            if scratch.fullmatch(path.name) and path.is_dir():
-                shutil.rmtree(path)
+        for suffix in (".json", ".last.safetensors", ".history.csv"):
+            remove_unfinished(self._file(suffix))
         settings, validation = self.settings, self.data["validation"]
         loss = LOSSES[settings.loss]
         with_map = loss.map_weight > 0
@@ -154,8 +133,8 @@ class Training:
                 f"validate on, cannot be split evenly among {devices} devices. Choose a multiple "
                 "as batch_size, and add patches if there are too few."
             )
-        # A training step keeps the output of every layer, so validation can take four times the
-        # pixels. Every device gets the same number of patches.
+        # Training keeps the output of every layer, so validation can process four times as many
+        # pixels at once. Every device gets the same number of patches.
         at_once = 4 * self.batches.batch_size * self.batches.crop_size**2 // validation.size**2
         self.validation = PatchBatches(
             validation.take(np.arange(len(validation) // devices * devices)),
@@ -176,17 +155,17 @@ class Training:
         self.optimizer.build(self.trained.trainable_variables)
 
     def rate(self, steps: int) -> float:
-        """Return the learning rate after so many steps and the time spent so far."""
+        """Return the learning rate after a number of steps, and after the time spent so far."""
         highest, warmup = self.settings.learning_rate, self.settings.warmup_steps
         if self.settings.schedule == "constant":
             return highest
-        in_all = self.settings.epochs * len(self.batches)
-        done = max((steps - warmup) / max(in_all - warmup, 1), self._time_share(), 0)
+        total = self.settings.epochs * len(self.batches)
+        done = max((steps - warmup) / max(total - warmup, 1), self.time_share(), 0)
         falling = highest / 2 * (1 + math.cos(math.pi * min(done, 1)))
         return min(falling, highest * steps / warmup) if warmup else falling
 
-    def _time_share(self) -> float:
-        """Return the share of `max_minutes` that is over; 0 without such a limit."""
+    def time_share(self) -> float:
+        """Return the share of `max_minutes` that has passed; 0 if there is no limit."""
         if not self.settings.max_minutes:
             return 0.0
         seconds = sum(row["seconds"] for row in self.progress.history) + self.progress.seconds
@@ -198,24 +177,15 @@ class Training:
         last, self.last_tick = self.last_tick, time.perf_counter()
         return self.last_tick - last
 
-    def is_time_over(self) -> bool:
-        """Return whether `max_minutes` are over."""
-        return self._time_share() >= 1
-
     def _train_epoch(self) -> None:
-        """Train what is left of an epoch, with checkpoints in between."""
+        """Train the remaining steps of an epoch, with checkpoints in between."""
         progress, steps = self.progress, len(self.batches)
         between = self.settings.checkpoint_steps
         name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings.epochs}"
-        with tqdm(
-            desc=name,
-            initial=progress.step,
-            total=steps,
-            unit="batch",
-            leave=False,
-            disable=None,  # unless in a terminal
+        with tqdm(  # shown in a terminal only
+            desc=name, initial=progress.step, total=steps, unit="batch", leave=False, disable=None
         ) as bar:
-            while progress.step < steps and not self.is_time_over():
+            while progress.step < steps and self.time_share() < 1:
                 done = progress.epoch * steps + progress.step
                 part = self.batches.part(progress.epoch, progress.step, between - done % between)
                 try:
@@ -228,7 +198,7 @@ class Training:
                 progress.step += watch.steps
                 if progress.step < steps:
                     self._save_checkpoint()
-                    if bar.disable:  # a log shows progress, too
+                    if bar.disable:
                         loss = progress.loss_sum / progress.step
                         state = f"{progress.step} of {steps} batches, loss {loss:.3g}"
                         print(f"{name}: {state}", flush=True)
@@ -236,7 +206,7 @@ class Training:
     def _end_epoch(self, tensorboard: bool) -> None:
         """Validate, and keep the weights if they are the best so far."""
         progress = self.progress
-        self._arrays()  # a ReLU can hide weights that are not finite from the validation
+        self._arrays()  # checks the weights: behind a ReLU, NaN may not reach the loss
         validation = self.trained.evaluate(self.validation, verbose=0, return_dict=True)
         val_psnr_db = next(v for name, v in validation.items() if name.endswith("psnr_db"))
         if not math.isfinite(validation["loss"] + val_psnr_db):
@@ -280,8 +250,8 @@ class Training:
     def _diverged(self, what: object) -> CaseStudyError:
         return CaseStudyError(
             f"{self.model.name}: {what} not finite. The last checkpoint and the best weights so "
-            f"far are kept in {self.folder}. Lower learning_rate or set clip_norm, and use "
-            f"another run folder or delete {self.model.name}.* there."
+            f"far are kept in {self.folder}. Lower learning_rate or set clip_norm. Use another "
+            f"run folder, or delete {self.model.name}.* there."
         )
 
     def _resume(self) -> None:
@@ -307,7 +277,7 @@ class Training:
         return arrays
 
     def _variables(self) -> dict[str, keras.Variable]:
-        """Return all that changes in training: weights, states of random layers, optimizer."""
+        """Return the variables of the network, with its random layers, and of the optimizer."""
         parts = {"network": self.trained.variables, "optimizer": self.optimizer.variables}
         return {
             f"{part}/{number}": variable
@@ -316,16 +286,18 @@ class Training:
         }
 
     def _finish(self) -> pd.DataFrame:
-        """Write last weights and manifest, and load the best weights."""
+        """Write the last weights and the manifest, and load the best weights."""
         save_weights(self.model, self._file(".last.safetensors"))
         load_weights(self.model, self._file(".safetensors"))
         history = pd.DataFrame(self.progress.history)
+        steps = int(keras.ops.convert_to_numpy(self.optimizer.iterations))
+        pixels = steps * self.batches.batch_size * self.batches.crop_size**2
         manifest = {
             "identity": self.identity,
             "data": {part: _contents(patches) for part, patches in self.data.items()},
             "start": self.start,
             "parameters": self.model.count_params(),
-            "megapixels": self._megapixels(),
+            "megapixels": self.progress.megapixels + pixels / 1e6,  # as often as shown
             "best": history.loc[history["val_psnr_db"].idxmax()].to_dict(),
             "last": history.iloc[-1].to_dict(),
             "seconds": history["seconds"].sum(),
@@ -341,14 +313,8 @@ class Training:
         delete_checkpoint(self._file(".checkpoint"))
         return history
 
-    def _megapixels(self) -> float:
-        """Return the pixels trained on, each patch counted as often as it was shown."""
-        steps = int(keras.ops.convert_to_numpy(self.optimizer.iterations))
-        patches = steps * self.batches.batch_size
-        return self.progress.megapixels + patches * self.batches.crop_size**2 / 1e6
-
     def _has_more_time(self, before: dict[str, object]) -> bool:
-        """Return whether only `max_minutes` differs from a finished training, and is higher."""
+        """Return whether the settings are those of a finished training with more minutes."""
         minutes = before.get("max_minutes", 0)
         same = before | {"max_minutes": 0} == self.identity | {"max_minutes": 0}
         return same and 0 < minutes < self.settings.max_minutes
@@ -369,27 +335,29 @@ class Training:
     def _refuse_other(self, identity: dict[str, object], file: Path) -> None:
         names = self.identity | identity
         changed = [name for name in names if identity.get(name) != self.identity.get(name)]
+        if not changed:
+            return
         if changed == ["first weights"]:
-            raise CaseStudyError(
-                f"{file} belongs to a training from other first weights: another --start or "
-                "--filters, other released weights, or a network that was trained since it was "
-                f"built. Use the same ones, or delete {self.model.name}.* there to train again."
+            difference = (
+                "from other first weights: another --start or --filters, other released weights, "
+                "or a network that was trained since it was built. Use the same"
             )
-        if changed:
-            changes = "; ".join(
+        else:
+            changes = (
                 f"{name} was {identity.get(name)!r} and is now {self.identity.get(name)!r}"
                 for name in changed
             )
-            raise CaseStudyError(
-                f"{file} belongs to a training with other settings: {changes}. Use another run "
-                f"folder, or delete {self.model.name}.* there to train again."
-            )
+            difference = f"with other settings: {'; '.join(changes)}. Use another run folder"
+        raise CaseStudyError(
+            f"{file} belongs to a training {difference}, or delete {self.model.name}.* there to "
+            "train again."
+        )
 
 
 class _Watch(keras.callbacks.Callback):
     """Sets the learning rate, moves the progress bar, and stops when the time is over.
 
-    Raises FloatingPointError when the loss is not finite.
+    Raises FloatingPointError if the loss is not finite.
     """
 
     def __init__(self, training: Training, bar: tqdm, done: int):
@@ -398,7 +366,7 @@ class _Watch(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         if keras.backend.backend() == "jax":
-            self.model.jax_state_sync()  # or JAX would keep the old learning rate
+            self.model.jax_state_sync()  # otherwise JAX would keep the old learning rate
         self.model.optimizer.learning_rate.assign(self.training.rate(self.done + self.steps))
 
     def on_train_batch_end(self, batch, logs=None):
@@ -407,7 +375,7 @@ class _Watch(keras.callbacks.Callback):
             raise FloatingPointError(f"loss of batch {self.training.progress.step + self.steps}")
         self.bar.set_postfix(loss=f"{logs['loss']:.3g}", refresh=False)
         self.bar.update(self.steps - before)
-        self.model.stop_training = self.training.is_time_over()
+        self.model.stop_training = self.training.time_share() >= 1
 
 
 def _digest(arrays: Iterable[np.ndarray]) -> str:

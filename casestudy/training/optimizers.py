@@ -8,12 +8,13 @@ import keras
 class Muon(keras.optimizers.Muon):
     """Muon for convolutions: each step of a kernel is orthogonalised as one matrix.
 
-    A kernel's first axes are flattened to give a matrix of inputs by outputs. Its momentum is
-    replaced by the nearest matrix with equal singular values, so that rare directions learn as
-    fast as frequent ones (Jordan et al., https://kellerjordan.github.io/posts/muon/). Steps are
-    scaled to the size of Adam's (Liu et al., "Muon is scalable for LLM training", 2025,
-    arXiv:2502.16982, equation 4). Vectors, such as biases, are trained by Adam. Keras's own
-    Muon leaves all kernels of convolutions to Adam, and lets weights decay by default.
+    All axes of a kernel but the last are flattened, which gives a matrix of inputs by outputs.
+    Its momentum is replaced by the nearest matrix with equal singular values, so that rare
+    directions learn as fast as frequent ones (Jordan et al.,
+    https://kellerjordan.github.io/posts/muon/). Steps are scaled to the size of Adam's (Liu et
+    al., "Muon is scalable for LLM training", 2025, arXiv:2502.16982, equation 4). Vectors, such
+    as biases, are trained by Adam. Keras's own Muon trains all convolution kernels by Adam, and
+    its weights decay by default.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from casestudy.models import NETWORKS
 
 FRAMES, CROPS, PHOTOGRAPHS = "polyu-frames", "polyu", "bsds500"
 PATCH = 160  # px, a third of a photograph of BSDS500
-VALIDATION_PATCHES = 24  # of each
+VALIDATION_PATCHES = 24  # of each dataset
 
 RECIPE = "released"  # the only one
 
@@ -25,13 +25,12 @@ class TrainingData:
     ----------
     training : Patches
         Real noise: PolyU's whole frames of the training scenes, at their own resolution. They
-        are JPEG of the highest quality, PolyU's crops (and most photographs) of a lower one,
-        which is why `recompressed_share` compresses them again.
+        are JPEGs of the highest quality. PolyU's crops, and most photographs, have a lower one,
+        so `recompressed_share` compresses some patches again.
     simulated_from : Patches
         Clean photographs for simulated cameras: BSDS500's training part.
     validation : Patches
-        PolyU's crops of other scenes, and as many patches of other photographs under simulated
-        noise.
+        Half of them PolyU's crops of other scenes, half other photographs with simulated noise.
     """
 
     training: Patches
@@ -45,7 +44,7 @@ def recipe(name: str, network: str) -> dict[str, object]:
     Raises
     ------
     CaseStudyError
-        If there is no such recipe, or none for this network; the message lists the known ones.
+        If there is no such recipe, or it has no such network; the message lists the known ones.
     """
     if name != RECIPE:
         raise CaseStudyError(f"Unknown recipe {name!r}. Known: {RECIPE}.")
@@ -83,5 +82,5 @@ def training_data() -> TrainingData:
 def _is_sound(pair: Pair) -> bool:
     findings = judge(*pair.load())
     for kind, advice in findings:
-        print(f"{pair}: {kind}. {advice} Left out.")
+        print(f"{pair}: {kind}. {advice} It is left out.")
     return not findings

@@ -1,6 +1,6 @@
-"""Settings of a training: each with one default, one description and one check.
+"""Settings of a training: each has one default, one description and one check.
 
-Keras is not imported: the `casestudy train` command reads its options from here.
+The command `casestudy train` reads its options from here, so Keras is not imported.
 """
 
 from dataclasses import dataclass
@@ -14,25 +14,17 @@ from casestudy.models import NETWORKS
 
 @dataclass(frozen=True)
 class Loss:
-    """What a training minimises.
+    """What a training minimises."""
 
-    Parameters
-    ----------
-    image : {"mse", "mae"}
-        Error of the image, by its name in Keras.
-    map_weight : float
-        Weight of `casestudy.training.losses.level_map_loss`, which is added; 0 if it is not.
-    """
-
-    image: str
-    map_weight: float = 0
+    image: str  # error of the image, by its name in Keras: "mse" or "mae"
+    map_weight: float = 0  # of `casestudy.training.losses.level_map_loss`, which is added
 
 
 LOSSES = {
     "mse": Loss("mse"),
     "mae": Loss("mae"),
     "cbdnet": Loss("mse", map_weight=1),
-    # The absolute error of an image is about as many times larger than the squared one.
+    # An image's absolute error is larger than its squared error, by about this factor.
     "cbdnet-mae": Loss("mae", map_weight=20),
 }
 
@@ -45,67 +37,66 @@ def _released_network(name: str) -> str:
 
 
 class TrainingSettings(Settings):
-    """How a network is trained; see `casestudy.training.train.train`.
+    """How a network is trained; the descriptions are also the help of `casestudy train`."""
 
-    The descriptions are also the help of the `casestudy train` command.
-    """
-
-    epochs: int = Field(25, ge=1, le=10_000, description="How often every patch is shown.")
-    batch_size: int = Field(16, ge=1, le=1024, description="Patches per step.")
+    epochs: int = Field(25, ge=1, le=10_000, description="Number of times every patch is shown.")
+    batch_size: int = Field(16, ge=1, le=1024, description="Number of patches in a step.")
     crop_size: int = Field(
         64,
         ge=0,
         multiple_of=16,
         description="Side in pixels of the random squares that are cut out of the patches, a "
-        "multiple of 16; 0: whole patches. Small ones allow more steps for the same work, as long "
-        "as they are as wide as the network's receptive field.",
+        "multiple of 16; 0: whole patches. Small squares allow more steps for the same work, but "
+        "should be as wide as the network's receptive field.",
     )
     loss: Literal[tuple(LOSSES)] = Field(
         "mse",
-        description="Mean squared or absolute error of the image. cbdnet adds CBDNet's loss on "
-        "its noise level map to the squared error, cbdnet-mae to the absolute error.",
+        description="Mean squared error (mse) or absolute error (mae) of the image. cbdnet adds "
+        "CBDNet's loss on its noise level map to the mse, cbdnet-mae to the mae.",
     )
     optimizer: Literal["adam", "muon"] = Field(
-        "adam", description="muon, here for convolutions, needs fewer steps."
+        "adam", description="muon, adapted to convolutions, needs fewer steps than adam."
     )
     learning_rate: float = Field(
-        1e-3, gt=0, allow_inf_nan=False, description="The highest learning rate."
+        1e-3, gt=0, allow_inf_nan=False, description="Highest learning rate of the training."
     )
     schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="How the learning rate changes: cosine falls to zero at the end."
+        "cosine", description="Learning rate over time: cosine falls to zero at the end."
     )
     warmup_steps: int = Field(
-        0, ge=0, description="Steps in which the learning rate of cosine rises from zero."
+        0, ge=0, description="Steps in which a cosine learning rate first rises from zero."
     )
     clip_norm: float = Field(
         0.0,
         ge=0,
         allow_inf_nan=False,
-        description="Largest norm of all gradients together; 0: no limit.",
+        description="Largest norm of all gradients together; larger ones are scaled down. 0: no "
+        "limit.",
     )
     simulated_share: float = Field(
-        0.0, ge=0, le=1, description="Share of patches, 0 to 1, under simulated camera noise."
+        0.0, ge=0, le=1, description="Share of patches, 0 to 1, with simulated camera noise."
     )
     recompressed_share: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="Share, 0 to 1, of the other patches that are compressed to JPEG once more.",
+        description="Share of the patches without simulated noise, 0 to 1, that are compressed to "
+        "JPEG once more.",
     )
     exposure_matched: bool = Field(
         False,
-        description="Shift the colours of clean patches to the mean of their noisy ones; not of "
-        "those under simulated noise.",
+        description="Shift the colours of each clean patch to the mean of its noisy patch, but "
+        "not where noise is simulated.",
     )
     max_minutes: float = Field(
         0.0,
         ge=0,
         allow_inf_nan=False,
-        description="Minutes to train, validation included; 0: no limit. cosine falls to zero by "
-        "then.",
+        description="Time limit in minutes, validation included; a cosine learning rate reaches "
+        "zero by then. 0: no limit.",
     )
     checkpoint_steps: int = Field(
-        200, ge=1, description="Steps between checkpoints; each epoch ends with another one."
+        200, ge=1, description="Steps between checkpoints; another follows each epoch."
     )
 
 
@@ -113,10 +104,10 @@ class NetworkSettings(Settings):
     """How a network is built before it is trained; see `casestudy.models.build`."""
 
     filters: int | None = Field(
-        None, ge=4, le=1024, description="Width of the network; 0: the published one."
+        None, ge=4, le=1024, description="Width of the network; 0: the published width."
     )
     bfloat16: bool = Field(
-        False, description="Compute in bfloat16; weights and the output stay float32."
+        False, description="Compute in bfloat16; weights and output stay in float32."
     )
 
 

@@ -38,8 +38,8 @@ def train(
     `folder` receives, under the network's name: `.safetensors`, the weights of the epoch with
     the best validation PSNR, which the model holds in the end; `.last.safetensors`, those of
     the last epoch; `.history.csv`; and `.json`, the manifest, which is written last. During the
-    training, `.checkpoint` and the one before it are there, too. A call with the arguments of a
-    finished training loads its weights.
+    training it also holds the last two checkpoints. A call with the arguments of a finished
+    training loads its weights.
 
     Parameters
     ----------
@@ -50,17 +50,16 @@ def train(
     epochs : int
     folder : Path
     simulated_from : Patches or None
-        Where the clean images of `simulated_share` come from; see
-        `casestudy.data.batches.PatchBatches`.
+        Clean images for `simulated_share`; see `casestudy.data.batches.PatchBatches`.
     tensorboard : bool
         Also write the history as TensorBoard events to `<name>.tensorboard/`.
     start : dict or None
-        Manifest of the training that the model's first weights come from, which becomes part of
-        the new manifest.
+        Manifest of the training that the model's first weights come from; it becomes part of the
+        new manifest.
     **settings
         Fields of `casestudy.training.settings.TrainingSettings`. A training that `max_minutes`
-        ended leaves its last epoch unfinished. It resumes when it is given more time: the
-        learning rate is then what it would have been at that share of the whole time.
+        ended leaves its last epoch unfinished. With more minutes it resumes, at the learning rate
+        for the share of the new time that has passed.
 
     Returns
     -------
@@ -72,11 +71,12 @@ def train(
     ------
     CaseStudyError
         If `folder` holds a training of this network with other settings, data or first weights;
-        if another process trains it there; if the loss is no longer finite; for unknown settings
-        or settings out of range; if there are no patches.
+        if another process trains it there; if the loss is not finite; if a setting is unknown or
+        out of range; if there are no patches.
     """
-    values = check_parameters({"epochs": epochs, **settings}, TrainingSettings)
-    checked = TrainingSettings(**values)
+    checked = TrainingSettings(
+        **check_parameters({"epochs": epochs, **settings}, TrainingSettings)
+    )
     _refuse_unusable(checked, model, train_patches, validation_patches)
     folder.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
@@ -111,7 +111,7 @@ def train_or_load(
     model : keras.Model
     experiment : Experiment
     weights : {"train", "run"}
-        "run" loads whatever was trained there; "train" trains with these settings.
+        "run" loads what was trained there, whatever the settings; "train" trains.
     epochs, batch_size, crop_size, learning_rate, **settings
         Fields of `casestudy.training.settings.TrainingSettings`; the seed is the experiment's.
 
@@ -123,8 +123,8 @@ def train_or_load(
     Raises
     ------
     CaseStudyError
-        As `train` and `load_training`; or if the network was trained, or its best epoch chosen,
-        on images that this experiment tests on.
+        As `train` and `load_training`; if the network was trained, or its best epoch chosen, on
+        images that this experiment tests on.
     """
     if weights == "run":
         history = load_training(model, experiment.models)

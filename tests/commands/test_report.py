@@ -267,7 +267,10 @@ KINDS = {
     "exit": ("import sys; sys.exit(0)", "must not call exit"),
     "kernel killed": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "out of memory"),
     "kernel gone": ("import os; os._exit(3)", "exit code 3"),
-    "timeout": ("import time; time.sleep(60)", "still running after 2 s"),
+    "timeout": (
+        "import time; time.sleep(60)",
+        "timed out while it was being executed, after 2 seconds",
+    ),
 }
 
 

@@ -1,7 +1,6 @@
 """One call's work on a run folder: execute what changed, keep what is good, report the rest."""
 
 import os
-import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from pathlib import Path
 import nbformat
 from filelock import FileLock, Timeout
 
-from casestudy.commands.report.execution import NotebookError, execute
+from casestudy.commands.report.execution import NotebookError, execute, with_parameters
 from casestudy.commands.report.index import Card, write_index
 from casestudy.commands.report.markers import (
     Marker,
@@ -29,39 +28,23 @@ from casestudy.files import provenance
 from casestudy.files.writing import written_whole
 from casestudy.results.comparison import runs_beside
 
-SCRATCH = ".running"
 MODELS = "models"  # where `casestudy train` may be at work meanwhile
+_OWN_SUFFIXES = (".ipynb", ".html", ".failed.ipynb", ".failed.html")
 
 
 @dataclass
 class Batch:
-    """The notebooks of one call, all checks done.
+    """The notebooks of one call, after all checks."""
 
-    Parameters
-    ----------
-    folder : Path
-        The run folder.
-    dataset, data_hash : str
-        The dataset's name, and a text that changes with its content.
-    values : dict
-        Checked parameters that the user gave.
-    notebooks : dict
-        All notebooks by stem.
-    plan : list of str
-        Those to bring up to date, in order.
-    cell_timeout : float or None
-        Longest time for one cell, in seconds.
-    """
-
-    folder: Path
+    folder: Path  # of the run
     dataset: str
-    data_hash: str
-    values: dict[str, object]
-    notebooks: dict[str, Notebook]
-    plan: list[str]
-    cell_timeout: float | None
-    failures: dict[str, str] = field(default_factory=dict)
-    stopped: dict[str, list[str]] = field(default_factory=dict)
+    data_hash: str  # changes with the dataset's content
+    values: dict[str, object]  # the parameters that the user gave, checked
+    notebooks: dict[str, Notebook]  # all of them, by stem
+    plan: list[str]  # stems of those to bring up to date, in order
+    cell_timeout: float | None  # seconds
+    failures: dict[str, str] = field(default_factory=dict)  # messages, by stem
+    stopped: dict[str, list[str]] = field(default_factory=dict)  # failed needs, by stem
 
     def __post_init__(self):
         self.code_hash = hash_study()
@@ -71,12 +54,11 @@ class Batch:
         self.machine = provenance.machine()
 
     def run(self, forced: list[str]) -> None:
-        """Bring the planned notebooks up to date, and every page to the others' latest state."""
+        """Bring the planned notebooks up to date, then the links between all pages."""
         for position, stem in enumerate(self.plan, 1):
             print(f"[{position}/{len(self.plan)}] {stem}", flush=True)
-            print(
-                f"      {self._bring_up_to_date(self.notebooks[stem], stem in forced)}", flush=True
-            )
+            outcome = self._bring_up_to_date(self.notebooks[stem], stem in forced)
+            print(f"      {outcome}", flush=True)
         for stem, marker in self._markers().items():
             if not altered(self.folder, marker.outputs):
                 self._bring_page_up_to_date(self.notebooks[stem], marker)
@@ -103,25 +85,23 @@ class Batch:
     def _execute(self, notebook: Notebook) -> Marker:
         key, before, start = self._key(notebook), self._results(), time.monotonic()
         in_training = self._in_training()
-        scratch = self.folder / SCRATCH
-        scratch.mkdir()
-        executed, final = scratch / notebook.path.name, self.folder / notebook.path.name
+        content = with_parameters(notebook, self._parameters(notebook))
         try:
-            execute(notebook, self._parameters(notebook), executed, self.cell_timeout)
+            execute(notebook, content, self.cell_timeout)
             in_training |= self._in_training()
             after = self._results()
-            written = {path for path, state in after.items() if before.get(path) != state}
-            written = {path for path in written if not self._is_of(path, in_training)}
+            written = {name for name, state in after.items() if before.get(name) != state}
+            written = {name for name in written if _network(name) not in in_training}
             written |= after.keys() & self._trained_earlier(notebook)
             self._refuse_overwriting(notebook, written)
-            executed.replace(final)
         except NotebookError as error:
-            self._keep_failed(notebook, executed, error)
+            self._keep_failed(notebook, content, error)
             raise
-        finally:
-            shutil.rmtree(scratch)
+        with written_whole(self.folder / notebook.path.name) as path:
+            nbformat.write(content, path)
         record = self._record(notebook) | {"seconds": time.monotonic() - start}
-        return Marker(key, hash_outputs(self.folder, [final, *written]), record)
+        outputs = hash_outputs(self.folder, {notebook.path.name, *written})
+        return Marker(key, outputs, record)
 
     def _in_training(self) -> set[str]:
         """Return the networks that trainings have locked in the run folder."""
@@ -134,31 +114,24 @@ class Batch:
                 networks.add(lock.stem.removeprefix("."))
         return networks
 
-    def _is_of(self, path: Path, networks: set[str]) -> bool:
-        parts = path.relative_to(self.folder).parts  # events of TensorBoard lie deeper
-        return len(parts) > 1 and parts[0] == MODELS and parts[1].split(".")[0] in networks
-
-    def _trained_earlier(self, notebook: Notebook) -> set[Path]:
+    def _trained_earlier(self, notebook: Notebook) -> set[str]:
         """Return what a notebook trained in an earlier execution; it loads that in the next."""
         marker = read_marker(self.folder, notebook.stem)
-        outputs = marker.outputs if marker else {}
-        return {self.folder / name for name in outputs if name.startswith(f"{MODELS}/")}
+        return {name for name in marker.outputs if _network(name)} if marker else set()
 
-    def _refuse_overwriting(self, notebook: Notebook, written: set[Path]) -> None:
+    def _refuse_overwriting(self, notebook: Notebook, written: set[str]) -> None:
         """Refuse two writers of one file: each would outdate the other at every run."""
-        names = {path.relative_to(self.folder).as_posix() for path in written}
         for stem, marker in self._markers().items():
-            shared = sorted(names & marker.outputs.keys())
+            shared = sorted(written & marker.outputs.keys())
             if shared and stem != notebook.stem:
                 raise NotebookError(
                     f"{notebook.stem} overwrote {shared[0]}, which {stem} wrote. "
                     "Let each file be written by one notebook."
                 )
 
-    def _keep_failed(self, notebook: Notebook, executed: Path, error: NotebookError) -> None:
-        content = notebook.source  # all there is when no kernel started
-        with suppress(OSError):
-            content = nbformat.read(executed, as_version=4)
+    def _keep_failed(
+        self, notebook: Notebook, content: nbformat.NotebookNode, error: NotebookError
+    ) -> None:
         kept = self.folder / f"{notebook.stem}.failed.ipynb"
         with written_whole(kept) as path:
             nbformat.write(content, path)
@@ -172,24 +145,25 @@ class Batch:
         if marker.page_key == key and not altered(self.folder, marker.page_outputs):
             return
         executed = self.folder / notebook.path.name
-        made = write_page(nbformat.read(executed, 4), page, executed.with_suffix(".html"))
-        marker.page_key, marker.page_outputs = key, hash_outputs(self.folder, made)
+        names = write_page(nbformat.read(executed, 4), page, executed.with_suffix(".html"))
+        marker.page_key, marker.page_outputs = key, hash_outputs(self.folder, names)
         write_marker(self.folder, notebook.stem, marker)
 
     def _page(self, notebook: Notebook, record: dict[str, object]) -> Page:
-        there = [stem for stem in self.notebooks if self._has_page(stem) or stem == notebook.stem]
-        position = there.index(notebook.stem)
+        titles = [
+            (stem, other.title)
+            for stem, other in self.notebooks.items()
+            if stem == notebook.stem or (self.folder / f"{stem}.html").is_file()
+        ]
+        position = titles.index((notebook.stem, notebook.title))
         return Page(
             folder=self.folder,
             images=notebook.path.parent,
             dataset=self.dataset,
             record=record,
-            previous=[(stem, self.notebooks[stem].title) for stem in there[:position][-1:]],
-            following=[(stem, self.notebooks[stem].title) for stem in there[position + 1 :][:1]],
+            previous=titles[:position][-1:],
+            following=titles[position + 1 :][:1],
         )
-
-    def _has_page(self, stem: str) -> bool:
-        return (self.folder / f"{stem}.html").is_file()
 
     def _parameters(self, notebook: Notebook) -> dict[str, object]:
         given = self.values | {"dataset": self.dataset, "run_folder": str(self.folder)}
@@ -197,7 +171,7 @@ class Batch:
 
     def _key(self, notebook: Notebook) -> dict[str, object]:
         parameters = self._parameters(notebook)
-        parameters.pop("run_folder", None)  # where results lie does not change them
+        parameters.pop("run_folder", None)  # it does not change the results
         needed = {need: read_marker(self.folder, need) for need in notebook.needs}
         return {
             "notebook": hash_notebook(notebook),
@@ -238,20 +212,19 @@ class Batch:
             "machine": self.machine,
         }
 
-    def _results(self) -> dict[Path, tuple[int, ...]]:
-        """Return the files that notebooks wrote into the run folder, with size and times."""
-        own = {"index.html"}
-        for stem in self.notebooks:
-            own |= {f"{stem}{suffix}" for suffix in _OWN_SUFFIXES} | {f"figures/{stem}.webp"}
+    def _results(self) -> dict[str, tuple[int, ...]]:
+        """Return size and times of what notebooks wrote, by its path in the run folder."""
+        own = {f"{stem}{suffix}" for stem in self.notebooks for suffix in _OWN_SUFFIXES}
+        own |= {"index.html", *(f"figures/{stem}.webp" for stem in self.notebooks)}
         results = {}
-        for folder, subfolders, names in os.walk(self.folder):
+        for folder, subfolders, files in os.walk(self.folder):
             subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-            for path in (Path(folder, name) for name in names if not name.startswith(".")):
-                if path.relative_to(self.folder).as_posix() in own:
-                    continue
-                with suppress(FileNotFoundError):  # renamed by a training meanwhile
-                    stat = path.stat()
-                    results[path] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            for path in (Path(folder, file) for file in files if not file.startswith(".")):
+                name = path.relative_to(self.folder).as_posix()
+                if name not in own:
+                    with suppress(FileNotFoundError):  # renamed by a training meanwhile
+                        stat = path.stat()
+                        results[name] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         return results
 
     def _markers(self) -> dict[str, Marker]:
@@ -259,7 +232,7 @@ class Batch:
         return {stem: marker for stem, marker in markers.items() if marker}
 
     def summary(self) -> str:
-        """Say what failed, what was kept and how to resume."""
+        """Return what failed, what was kept and how to resume, in words."""
         lines = []
         for stem, failure in self.failures.items():
             kept = self.folder / f"{stem}.failed.html"
@@ -294,4 +267,7 @@ class Batch:
         return ("outdated", "; ".join(reasons)) if reasons else ("up to date", "")
 
 
-_OWN_SUFFIXES = (".ipynb", ".html", ".failed.ipynb", ".failed.html")
+def _network(name: str) -> str | None:
+    """Return the network that a file belongs to; None for what is not in the models folder."""
+    parts = name.split("/")  # events of TensorBoard are in sub-folders
+    return parts[1].split(".")[0] if parts[0] == MODELS else None

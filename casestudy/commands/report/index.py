@@ -1,15 +1,17 @@
 """The index of a run folder: results, what each notebook found, how it was all made."""
 
-import csv
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+import pandas as pd
 
 from casestudy.commands.report.figures import small_copy
 from casestudy.commands.report.markers import read_marker
 from casestudy.commands.report.pages import in_words, without_paths, write_html
 
-# column of results.csv: heading, format, and whether the largest value is the best
+# Columns of results.csv: heading, format, and whether the largest value is the best.
 _COLUMNS = {
     "psnr_db": ("PSNR, dB", "{:.2f}", True),
     "ssim": ("SSIM", "{:.3f}", True),
@@ -22,51 +24,26 @@ _COLUMNS = {
 
 @dataclass(frozen=True)
 class Card:
-    """A notebook on the index page.
-
-    Parameters
-    ----------
-    stem : str
-    status : str
-        "up to date", "outdated", "failed", "stopped", "not run" or "earlier result".
-    detail : str
-        Why it has this status; may be empty.
-    record : dict
-        Title and sentence; date, seconds, parameters, ... where it has succeeded.
-    """
+    """A notebook on the index page."""
 
     stem: str
-    status: str
-    detail: str
-    record: dict[str, object]
+    status: str  # "up to date", "outdated", "failed", "stopped", "not run" or "earlier result"
+    detail: str  # why it has this status; may be empty
+    record: dict[str, object]  # title and sentence; after a success, all that the marker holds
 
 
 def earlier_cards(folder: Path) -> list[Card]:
-    """Return cards for all that ever succeeded in a run folder, when nothing can be compared."""
+    """Return cards of all notebooks that have succeeded in a run folder, whatever has changed."""
     stems = sorted(path.stem for path in folder.glob(".markers/*.json"))
     markers = {stem: read_marker(folder, stem) for stem in stems}
     return [Card(stem, "earlier result", "", m.record) for stem, m in markers.items() if m]
 
 
 def write_index(folder: Path, dataset: str, cards: list[Card], banner: str = "") -> Path:
-    """Write `index.html` of a run folder.
+    """Write `index.html` of a run folder, and return its path.
 
-    Parameters
-    ----------
-    folder : Path
-        The run folder; its `results.csv` becomes the results table.
-    dataset : str
-    cards : list of Card
-        One per notebook, in order.
-    banner : str, optional
-        Why the last call did nothing.
-
-    Returns
-    -------
-    Path
-        The page.
+    It shows `results.csv`, the cards, and, in a banner, why the last call was refused.
     """
-    failures = [card for card in cards if card.status == "failed"]
     index = folder / "index.html"
     write_html(
         index,
@@ -74,7 +51,6 @@ def write_index(folder: Path, dataset: str, cards: list[Card], banner: str = "")
         run=folder.name,
         dataset=without_paths(dataset, folder),
         banner=without_paths(banner, folder),
-        failures=[(card.stem, without_paths(card.detail, folder)) for card in failures],
         results=_results(folder / "results.csv"),
         results_are_old=_results_are_old(folder, cards),
         cards=[_card(folder, card) for card in cards],
@@ -87,34 +63,21 @@ def _results(path: Path) -> dict[str, list] | None:
     """Return headings, and rows of (text, is best) cells, of `results.csv`; None without it."""
     if not path.is_file():
         return None
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    columns = [name for name in _COLUMNS if rows and name in rows[0]]
-    best = {name: _best([_number(row[name]) for row in rows], name) for name in columns}
-    table = [
-        [(row.get("method", ""), False)]
-        + [_cell(name, _number(row[name]), best[name]) for name in columns]
-        for row in rows
+    table = pd.read_csv(path)
+    columns = [name for name in _COLUMNS if name in table]
+    largest = table[columns].replace([np.inf, -np.inf], np.nan).max()
+    rows = [
+        [(row["method"], False)] + [_cell(name, row[name], largest[name]) for name in columns]
+        for _, row in table.iterrows()
     ]
-    return {"headings": ["Method", *(_COLUMNS[name][0] for name in columns)], "rows": table}
+    return {"headings": ["Method", *(_COLUMNS[name][0] for name in columns)], "rows": rows}
 
 
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
-
-
-def _best(values: list[float], column: str) -> float | None:
-    finite = [value for value in values if math.isfinite(value)]
-    return max(finite) if finite and _COLUMNS[column][2] else None
-
-
-def _cell(column: str, value: float, best: float | None) -> tuple[str, bool]:
-    if not math.isfinite(value):
+def _cell(column: str, value: float, largest: float) -> tuple[str, bool]:
+    _, form, largest_is_best = _COLUMNS[column]
+    if not np.isfinite(value):
         return "–", False
-    return _COLUMNS[column][1].format(value).replace("-", "−"), value == best
+    return form.format(value).replace("-", "−"), largest_is_best and value == largest
 
 
 def _results_are_old(folder: Path, cards: list[Card]) -> bool:
@@ -125,14 +88,11 @@ def _results_are_old(folder: Path, cards: list[Card]) -> bool:
 
 
 def _card(folder: Path, card: Card) -> dict[str, object]:
-    page = f"{card.stem}.failed.html" if card.status == "failed" else f"{card.stem}.html"
     earlier = f"{card.stem}.html"
+    page = f"{card.stem}.failed.html" if card.status == "failed" else earlier
     thumbnail = folder / "figures" / f"{card.stem}.webp"
-    return {
-        "stem": card.stem,
-        "status": card.status,
+    return vars(card) | {
         "detail": without_paths(card.detail, folder),
-        "record": card.record,
         "page": page if (folder / page).is_file() else None,
         "earlier": earlier if page != earlier and (folder / earlier).is_file() else None,
         "thumbnail": small_copy(thumbnail) if thumbnail.is_file() else None,
@@ -141,32 +101,26 @@ def _card(folder: Path, card: Card) -> dict[str, object]:
 
 def _facts(cards: list[Card]) -> list[tuple[str, list[str]]]:
     """Return what the results were made from and on; notebooks are named where they differ."""
-    facts = [
-        ("Commit", _gathered(cards, lambda record: record["commit"] or "not in a git clone")),
-        ("Machine", _gathered(cards, lambda record: record["machine"])),
-        ("Versions", _gathered(cards, lambda record: _listed(record["versions"]))),
-        ("Finished", _gathered(cards, lambda record: record["date"])),
-    ]
     names = dict.fromkeys(name for card in cards for name in card.record["parameters"])
     names.pop("run_folder", None)
-    values = {
-        name: _gathered(cards, lambda record, name=name: record["parameters"].get(name))
+    parameters = [
+        f"{name} = {', '.join(_gathered(cards, lambda r, n=name: r['parameters'].get(n)))}"
         for name in names
-    }
-    parameters = [f"{name} = {', '.join(texts)}" for name, texts in values.items()]
-    total = sum(card.record["seconds"] for card in cards)
-    return [("Parameters", parameters), *facts, ("Time in notebooks", [in_words(total)])]
+    ]
+    return [
+        ("Parameters", parameters),
+        ("Commit", _gathered(cards, lambda record: record["commit"] or "not in a git clone")),
+        ("Machine", _gathered(cards, lambda record: record["machine"])),
+        ("Versions", _gathered(cards, lambda r: ", ".join(map(" ".join, r["versions"].items())))),
+        ("Finished", _gathered(cards, lambda record: record["date"])),
+        ("Time in notebooks", [in_words(sum(card.record["seconds"] for card in cards))]),
+    ]
 
 
-def _listed(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
-
-
-def _gathered(cards: list[Card], value) -> list[str]:
+def _gathered(cards: list[Card], value: Callable[[dict], str | None]) -> list[str]:
     notebooks: dict[str, list[str]] = {}
     for card in cards:
-        text = value(card.record)
-        if text is not None:
+        if (text := value(card.record)) is not None:
             notebooks.setdefault(text, []).append(card.stem[:2])
     if len(notebooks) == 1:
         return list(notebooks)

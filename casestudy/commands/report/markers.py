@@ -1,11 +1,11 @@
-"""Markers: what a notebook's last success was made from, and what it left.
+"""Markers: what a notebook's last success was made from, and which files it wrote.
 
-A marker is written last and by rename, so a notebook without one has not finished, whatever
-else lies in the run folder.
+A marker is written last and whole. A notebook without a marker has not finished, even if some of
+its files are there.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,55 +13,41 @@ from casestudy.commands.report.notebooks import Notebook
 from casestudy.files.provenance import hash_file, hash_rooms, hash_text
 from casestudy.files.writing import written_whole
 
-# What decides a notebook's numbers: every room but `commands`, and the released networks.
+# They decide a notebook's numbers; `models` includes the released networks.
 _ROOMS = ("files", "data", "models", "training", "denoising", "results")
 _NO_NUMBERS = (
-    # They only draw; `casestudy report --force` draws all figures again.
+    # These only draw. `casestudy report --force` draws all figures again.
     "results/plots.py",
     "results/images.py",
     "results/slider.*",
-    # Model cards, and the list that changes with them.
+    # Model cards, and the checksums that change with them.
     "models/released/*.md",
     "models/released/SHA256SUMS",
 )
 
 
 def hash_study() -> str:
-    """Return a hash of the code and of the released networks that notebooks' numbers rest on."""
+    """Return a hash of the code and the released networks that decide notebooks' numbers."""
     return hash_rooms(*_ROOMS, without=_NO_NUMBERS)
 
 
 @dataclass
 class Marker:
-    """The last success of one notebook in one run folder.
+    """The last success of one notebook in one run folder; files are named from there."""
 
-    Parameters
-    ----------
-    key : dict
-        Hash (or value) by ingredient: notebook, parameters, package, ...
-    outputs : dict
-        Hash by path in the run folder: the executed notebook and all that it wrote.
-    record : dict
-        What the pages show: seconds, date, parameters, versions, commit, machine.
-    page_key : str
-        What else the page was made from.
-    page_outputs : dict
-        Hash by path of the page and its thumbnail.
-    """
-
-    key: dict[str, object]
-    outputs: dict[str, str]
-    record: dict[str, object]
-    page_key: str = ""
-    page_outputs: dict[str, str] = field(default_factory=dict)
+    key: dict[str, object]  # hash or value by ingredient: notebook, parameters, package, ...
+    outputs: dict[str, str]  # hashes of the executed notebook and of all files that it wrote
+    record: dict[str, object]  # for pages: seconds, date, parameters, versions, commit, machine
+    page_key: str = ""  # hash of all else that the page was made from
+    page_outputs: dict[str, str] = field(default_factory=dict)  # hashes of page and thumbnail
 
     def identity(self) -> str:
-        """Return a text that changes with each execution: what notebooks that need it hash."""
+        """Return a hash that changes with each execution, for notebooks that need this one."""
         return hash_text(json.dumps([self.key, self.outputs], sort_keys=True))
 
 
 def read_marker(folder: Path, stem: str) -> Marker | None:
-    """Return a notebook's marker; None when there is none or it cannot be read."""
+    """Return a notebook's marker; None if there is none or it cannot be read."""
     try:
         return Marker(**json.loads(_path(folder, stem).read_text()))
     except (OSError, ValueError, TypeError):
@@ -79,7 +65,7 @@ def _path(folder: Path, stem: str) -> Path:
 
 
 def hash_notebook(notebook: Notebook) -> str:
-    """Return a hash of what a notebook computes: cells and what it needs, without outputs."""
+    """Return a hash of a notebook's cells, without outputs, and of what it needs."""
     cells = [
         (cell.cell_type, cell.source, cell.metadata.get("tags", []))
         for cell in notebook.source.cells
@@ -88,13 +74,7 @@ def hash_notebook(notebook: Notebook) -> str:
 
 
 def changes(folder: Path, marker: Marker | None, key: Mapping[str, object]) -> list[str]:
-    """Return the ingredients of a notebook that changed since its last success, in words.
-
-    Returns
-    -------
-    list of str
-        Empty when the notebook is up to date.
-    """
+    """Return what has changed since a notebook's last success, in words; empty if nothing has."""
     if marker is None:
         return ["never finished"]
     names = [name for name in {**marker.key, **key} if marker.key.get(name) != key.get(name)]
@@ -103,7 +83,7 @@ def changes(folder: Path, marker: Marker | None, key: Mapping[str, object]) -> l
 
 
 def altered(folder: Path, outputs: Mapping[str, str]) -> list[str]:
-    """Return the paths of those outputs that are gone or whose content is not as recorded."""
+    """Return the paths of outputs that are missing or differ from what was recorded."""
     return [
         name
         for name, digest in outputs.items()
@@ -111,6 +91,6 @@ def altered(folder: Path, outputs: Mapping[str, str]) -> list[str]:
     ]
 
 
-def hash_outputs(folder: Path, paths: list[Path]) -> dict[str, str]:
+def hash_outputs(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the hash of each file by its path in the run folder."""
-    return {path.relative_to(folder).as_posix(): hash_file(path) for path in sorted(paths)}
+    return {name: hash_file(folder / name) for name in sorted(names)}

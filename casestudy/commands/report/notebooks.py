@@ -15,24 +15,12 @@ _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
 @dataclass(frozen=True)
 class Notebook:
-    """A numbered notebook, as it lies in the notebooks folder.
+    """A numbered notebook of the notebooks folder."""
 
-    Parameters
-    ----------
-    path : Path
-        For example `notebooks/03_autoencoder.ipynb`.
-    source : nbformat.NotebookNode
-        Its content.
-    parameters : dict
-        What its cell tagged `parameters` declares: default value, as code, by name.
-    needs : tuple of str
-        Stems of the earlier notebooks whose results it reads, in order.
-    """
-
-    path: Path
+    path: Path  # for example notebooks/03_autoencoder.ipynb
     source: nbformat.NotebookNode
-    parameters: dict[str, str]
-    needs: tuple[str, ...]
+    parameters: dict[str, str]  # of the cell tagged `parameters`: defaults, as code, by name
+    needs: tuple[str, ...]  # stems of the earlier notebooks whose results it reads, in order
 
     @property
     def stem(self) -> str:
@@ -46,7 +34,7 @@ class Notebook:
 
     @property
     def first_sentence(self) -> str:
-        """The first sentence of prose, without Markdown's marks; may be empty."""
+        """The first sentence of prose, without Markdown; may be empty."""
         paragraphs = re.split(r"\n\s*\n", re.sub(r"^#.*$", "", self._prose, flags=re.MULTILINE))
         first = next((text for text in paragraphs if re.match(r"\s*[*_`\"\[(]*\w", text)), "")
         first = re.sub(r"^\s*\*\*[^*]*[.:]\*\*", "", first)  # a run-in heading
@@ -66,8 +54,8 @@ def find_notebooks(folder: Path) -> dict[str, Notebook]:
     Raises
     ------
     CaseStudyError
-        If there is none, one cannot be read, one has not exactly one cell tagged `parameters`,
-        or one needs itself or a later one.
+        If there are none; if one cannot be read, does not have exactly one cell tagged
+        `parameters`, or needs itself or a later one.
     """
     paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
@@ -86,7 +74,7 @@ def _read(path: Path, stems: list[str]) -> Notebook:
         raise CaseStudyError(
             f"{path} has {len(tagged)} cells tagged `parameters`; it must have exactly one."
         )
-    # papermill asks for the language, which a stripped notebook may have lost
+    # papermill needs to know the language, which a stripped notebook may have lost.
     source.metadata.setdefault("kernelspec", _KERNEL)
     declared = papermill.inspect_notebook(source)
     defaults = {name: parameter["default"] for name, parameter in declared.items()}
@@ -98,28 +86,27 @@ def _needed(path: Path, source: nbformat.NotebookNode, stems: list[str]) -> tupl
     needed = [stem for stem in stems if any(fnmatch(stem, pattern) for pattern in patterns)]
     if needed and needed[-1] >= path.stem:
         raise CaseStudyError(
-            f"{path} needs {needed[-1]}, which does not come before it. "
+            f"{path} needs {needed[-1]}, which is not an earlier notebook. "
             "Correct `casestudy.needs` in the notebook's metadata."
         )
     return tuple(needed)
 
 
 def choose(notebooks: dict[str, Notebook], only: tuple[str, ...]) -> list[str]:
-    """Return the stems that `only` means, by number or by name; all when it is empty.
+    """Return the stems of the notebooks that `only` names or numbers; all if it is empty.
 
     Raises
     ------
     CaseStudyError
-        If an entry means no notebook.
+        If an entry is not the name or the number of a notebook.
     """
-    chosen = set()
+    names = {stem: {stem, stem[:2]} for stem in notebooks}
     for entry in only:
-        matches = {stem for stem in notebooks if entry in (stem, stem[:2])}
-        if not matches:
-            known = ", ".join(notebooks)
-            raise CaseStudyError(f"No notebook is called {entry!r}. Known: {known}.")
-        chosen |= matches
-    return [stem for stem in notebooks if stem in chosen or not only]
+        if not any(entry in known for known in names.values()):
+            raise CaseStudyError(
+                f"No notebook is called {entry!r}. Known: {', '.join(notebooks)}."
+            )
+    return [stem for stem in notebooks if not only or names[stem] & set(only)]
 
 
 def with_needs(notebooks: dict[str, Notebook], chosen: list[str]) -> list[str]:

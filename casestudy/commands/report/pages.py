@@ -3,9 +3,7 @@
 import json
 import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -16,15 +14,17 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 from traitlets.config import Config
 
-from casestudy import CaseStudyError
 from casestudy.commands.report.execution import NotebookError
-from casestudy.commands.report.figures import describe_figures, shrink_figures, write_thumbnail
+from casestudy.commands.report.figures import prepare_figures, write_thumbnail
 from casestudy.files.folders import project_root
 from casestudy.files.writing import written_whole
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
-# Bars below another one, each redrawn on its own line; notices of TensorFlow and
+# Of an output in several formats, the first of these is shown.
+_SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/webp", "image/jpeg", "text/plain"]
+
+# Inner progress bars, which are redrawn on lines of their own, and notices of TensorFlow and
 # LiteRT that no setting silences.
 _CHATTER = re.compile(
     r"\d%\|.*\| *\d+/\d+ \[.*\](\x1b\[A)*$"
@@ -35,58 +35,32 @@ _CHATTER = re.compile(
 
 @dataclass(frozen=True)
 class Page:
-    """What a notebook's page shows in addition to the notebook.
+    """What a notebook's page shows in addition to the notebook."""
 
-    Parameters
-    ----------
-    folder : Path
-        The run folder.
-    images : Path
-        Where images that the notebook's prose names are looked for.
-    dataset : str
-    record : dict
-        Title, date, seconds, ... as in a marker.
-    previous, following : list of (str, str)
-        Stem and title of the neighbouring page, at most one each.
-    """
-
-    folder: Path = field(repr=False)
-    images: Path = field(repr=False)
+    folder: Path = field(repr=False)  # of the run
+    images: Path = field(repr=False)  # folder of the images that the notebook's prose names
     dataset: str
-    record: dict[str, object]
-    previous: list[tuple[str, str]]
-    following: list[tuple[str, str]]
+    record: dict[str, object]  # that of the marker: title, date, seconds, ...
+    previous: list[tuple[str, str]]  # stem and title of the page before, if there is one
+    following: list[tuple[str, str]]  # stem and title of the page after, if there is one
 
 
 def write_page(
     notebook: NotebookNode, page: Page, path: Path, failure: NotebookError | None = None
-) -> list[Path]:
+) -> list[str]:
     """Write the HTML page of an executed notebook, and its thumbnail if it has succeeded.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-    page : Page
-    path : Path
-        Where the page goes, inside the run folder.
-    failure : NotebookError, optional
-        Shown as a banner, and at the cell it names.
-
-    Returns
-    -------
-    list of Path
-        The files written.
+    A failure is shown as a banner and at the cell that failed. Returns the files written, by their
+    paths in the run folder.
     """
     # A copy without this machine's folders in sources and outputs.
     text = without_paths(json.dumps(notebook, ensure_ascii=False), page.folder)
     notebook = nbformat.from_dict(json.loads(text))
     _drop_chatter(notebook)
-    shrink_figures(notebook)
-    describe_figures(notebook)
-    made = [path]
-    thumbnail = page.folder / "figures" / f"{path.stem}.webp"
-    if failure is None and write_thumbnail(notebook, thumbnail):
-        made.append(thumbnail)
+    prepare_figures(notebook)
+    written, thumbnail = [path.name], f"figures/{path.stem}.webp"
+    if failure is None and write_thumbnail(notebook, page.folder / thumbnail):
+        written.append(thumbnail)
     write_html(
         path,
         "page.html.j2",
@@ -97,11 +71,11 @@ def write_page(
         previous=page.previous,
         following=page.following,
     )
-    return made
+    return written
 
 
 def write_html(path: Path, template: str, **values: object) -> None:
-    """Fill in one of the page templates and write the result whole."""
+    """Fill in one of the page templates, and write the result whole."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -117,7 +91,7 @@ def write_html(path: Path, template: str, **values: object) -> None:
 
 
 def in_words(seconds: float) -> str:
-    """Return a duration as a person says it, such as "8 s" or "2 min 05 s"."""
+    """Return a duration in words, such as "8.0 s" or "2 min 05 s"."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)
@@ -125,11 +99,9 @@ def in_words(seconds: float) -> str:
 
 
 def without_paths(text: str, folder: Path) -> str:
-    """Return text without the folders in which the project and its run lie on this machine."""
+    """Return text in which this machine's folders, of the project and the run, are left out."""
     text = text.replace(str(folder), f"{folder.parent.name}/{folder.name}")
-    with suppress(CaseStudyError):  # an installed copy has no clone around it
-        text = text.replace(f"{project_root()}{os.sep}", "")
-    return text
+    return text.replace(f"{project_root()}{os.sep}", "")
 
 
 def _drop_chatter(notebook: NotebookNode) -> None:
@@ -144,7 +116,13 @@ def _drop_chatter(notebook: NotebookNode) -> None:
 
 
 def _body(notebook: NotebookNode, page: Page, failure: NotebookError | None) -> str:
-    exporter = HTMLExporter(config=_config())
+    exporter = HTMLExporter(
+        config=Config({"NbConvertBase": {"display_data_priority": _SHOWN}}),
+        extra_template_basedirs=[str(_TEMPLATES)],
+        template_name="cells",
+        embed_images=True,
+        anchor_link_text="#",
+    )
     resources = {
         "metadata": {"path": str(page.images)},
         "failed_cell": failure.cell_id if failure else None,
@@ -153,31 +131,11 @@ def _body(notebook: NotebookNode, page: Page, failure: NotebookError | None) -> 
     return _standing_alone(html)
 
 
-def _config() -> Config:
-    config = Config()
-    config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES)]
-    config.HTMLExporter.template_name = "cells"
-    config.HTMLExporter.embed_images = True
-    config.HTMLExporter.anchor_link_text = "#"
-    config.NbConvertBase.display_data_priority = [
-        "text/html",
-        "text/markdown",
-        "image/svg+xml",
-        "image/webp",
-        "image/jpeg",
-        "text/plain",
-    ]
-    # papermill's own note of a failure; the page has a better one
-    config.TagRemovePreprocessor.enabled = True
-    config.TagRemovePreprocessor.remove_cell_tags = {"papermill-error-cell-tag"}
-    return config
-
-
 def _standing_alone(html: str) -> str:
-    """Make a page whole without a network and without notebooks next to it.
+    """Make a page independent of a network and of the notebooks folder.
 
-    What a browser would fetch from elsewhere is dropped. Links to notebooks lead to their pages;
-    links to other files of the project are those of a run's folder in `reports/`.
+    Whatever a browser would load from elsewhere is dropped. Links to notebooks become links to
+    their pages, and links to other files of the project start in the run folder.
     """
     soup = BeautifulSoup(html, "html.parser")
     for element in soup.select("link, iframe, script[src], [src^='http'], [src^='//']"):
@@ -185,11 +143,10 @@ def _standing_alone(html: str) -> str:
     for link in soup.select("a[href$='.ipynb']"):
         link["href"] = link["href"].removesuffix(".ipynb") + ".html"
     for link in soup.select("a[href^='../']"):
-        link["href"] = f"../{link['href']}"  # reports/RUN lies one folder deeper than notebooks
+        link["href"] = f"../{link['href']}"  # reports/RUN is one folder deeper than notebooks
     return str(soup)
 
 
-@cache
 def _highlighting() -> str:
     """Return the colours of code, for light and for dark."""
     light = HtmlFormatter(style="friendly").get_style_defs(".highlight")

@@ -1,4 +1,4 @@
-"""The page of the web app; `casestudy app` serves it, `queue` does the work."""
+"""The page of the web app. `casestudy app` serves it, and `queue` does the work."""
 
 import re
 from dataclasses import replace
@@ -23,14 +23,14 @@ from casestudy.results.metrics import psnr, ssim
 from casestudy.results.slider import slider_html
 
 BEST_NETWORK = "ridnet"
-RUNTIMES = {  # not Keras: the server would keep the memory that TensorFlow takes
+RUNTIMES = {  # without Keras, because the server would keep the memory that TensorFlow takes
     "litert-int8": "8-bit integers (fast)",
     "openvino-int8": "8-bit integers, OpenVINO (fast on older processors)",
     "litert": "Floats",
 }
 CROP = 192  # px
-AMPLIFIED = 3
-# A frame is as high as what it holds, so that cannot be a part of the frame's height.
+AMPLIFIED = 3  # times, for what was removed
+# The frame adapts its height to the content, whose size may thus not depend on that height.
 FRAME = """<style>
 :root { color-scheme: light dark }
 .before-after.before-after { width: min(100%, var(--columns), 700px * var(--ratio)) }
@@ -39,24 +39,23 @@ FRAME = """<style>
 
 @st.cache_resource(show_spinner=False)
 def line() -> queue.Line:
-    """Return the one line of the process in which everybody's photographs wait."""
-    # Starlette would write what is larger than 1 MB to a temporary file.
+    """Return the line in which everybody's photographs wait, one for the whole server."""
+    # By default, Starlette writes uploads of more than 1 MB to a temporary file.
     MultiPartParser.spool_max_size = queue.MAX_BYTES + (1 << 20)
     return queue.Line()
 
 
 @st.cache_resource(show_spinner=False)
 def samples() -> dict[str, Pair]:
-    """Return the captures that no network has seen, by what they are called here."""
+    """Return the captures that no network was trained on, by their labels on the page."""
     return {f"{p.scene}, {p.camera}, ISO {p.iso}": p for p in split_pairs(load_pairs("sample"))[2]}
 
 
 def denoise_tab() -> None:
-    """Choose a photo, denoise it, look at the result, take it home."""
+    """Let people choose a photo, denoise it, and look at and download the result."""
     line()
-    way = st.radio("Photo", ["Sample image", "Upload"], horizontal=True, key="way")
     st.session_state.setdefault("chosen", None)
-    if way == "Upload":
+    if st.radio("Photo", ["Sample image", "Upload"], horizontal=True, key="way") == "Upload":
         choose_upload()
     else:
         choose_sample()
@@ -67,13 +66,12 @@ def denoise_tab() -> None:
         st.info(sentence)
     choice = start(photo)
     job = st.session_state.get("job")
-    if job is not None and not job.over:
+    if job is None:
+        preview(photo)
+    elif not job.over:
         progress()
-    elif job is not None and job.state == "done":
+    elif job.state == "done":
         result(job, choice)
-    elif job is None:
-        height, width = photo.pixels.shape[:2]
-        st.image(preview(photo), caption=f"{width} × {height} pixels, before")
     elif job.state == "stopped":
         st.info("Stopped. Nothing was changed.")
     else:
@@ -89,12 +87,10 @@ def choose_sample() -> None:
 
 
 def choose_upload() -> None:
-    megapixels = f"{queue.max_pixels() / 1e6:g} megapixels"
     file = st.file_uploader(
-        f"PNG, JPEG, WebP or TIFF, up to {megapixels}",
+        f"PNG, JPEG, WebP or TIFF, up to {queue.max_pixels() / 1e6:g} megapixels",
         type=[suffix.removeprefix(".") for suffix in SUFFIXES],
-        max_upload_size=queue.MAX_BYTES >> 20,
-        help="It is processed in memory and not kept.",
+        help="The photo is processed in memory and not kept.",
     )
     if chosen(file and file.file_id) and file is not None:
         try:
@@ -107,7 +103,7 @@ def choose_upload() -> None:
 
 
 def chosen(source: str | None) -> bool:
-    """Tell whether a photo is chosen anew; all that belongs to another one is then forgotten."""
+    """Return whether another photo than before is chosen; if so, forget the one before."""
     if st.session_state.chosen == source:
         return False
     forget_job()
@@ -130,7 +126,7 @@ def runtimes() -> list[str]:
 
 
 def methods() -> dict[str, str]:
-    """Return how the page calls every method by its name: released networks, then NLM."""
+    """Return the labels of all methods by their names: released networks, then NLM."""
     labels = {}
     for name in released.titles():
         title, remark = NETWORKS[name].title, NETWORKS[name].remark
@@ -144,7 +140,7 @@ def way_named(network: str, runtime: str) -> str:
 
 
 def start(photo: Photo) -> str:
-    """Let choose how to denoise, and begin when asked to; return the name of what is chosen."""
+    """Let people choose a method and start it; return the label of the chosen method."""
     left, right = st.columns(2)
     labels = methods()
     network = left.selectbox(
@@ -159,13 +155,13 @@ def start(photo: Photo) -> str:
         runtimes(),
         format_func=RUNTIMES.get,
         disabled=network == "nlm",
-        help="8-bit integers lose a little quality and need a quarter of the time.",
+        help="8-bit integers take a quarter of the time and cost a little quality.",
     )
     if st.button("Denoise", type="primary", width="stretch"):
         job = queue.Job(photo, network, runtime)
         try:
             line().join(job)
-            forget_job()  # not before: where the line is full, what was there stays
+            forget_job()  # only now, so that the last result stays if the line is full
             st.session_state.job = job
         except CaseStudyError as error:
             st.error(str(error))
@@ -174,7 +170,7 @@ def start(photo: Photo) -> str:
 
 @st.fragment(run_every=0.5)
 def progress() -> None:
-    """Show how far the work is, until it is over."""
+    """Show the progress of the work until it is over."""
     job = st.session_state.get("job")
     if job is None or job.over:
         st.rerun()
@@ -185,7 +181,7 @@ def progress() -> None:
     elif before:
         text = f"Waiting: {before} before you"
     elif job.state == "preparing":
-        text = "Preparing the network; that takes a while only once"
+        text = "Preparing the network, which takes a while the first time"
     elif job.seconds_left is None:
         text = "Working"
     else:
@@ -198,12 +194,11 @@ def progress() -> None:
 
 def result(job: queue.Job, choice: str) -> None:
     made_by = way_named(job.network, job.runtime)
-    hint = st.empty()  # else all below moves when it comes, and is seen twice for a moment
+    hint = st.empty()  # keeps its place, so that nothing below moves when it is filled
     if made_by != choice:
-        hint.info(f"This was made by {made_by}. Press Denoise to make it anew by {choice}.")
-    strength = st.slider(
-        "Strength, %", 0, 100, 100, 5, help="Less leaves a part of the noise. No waiting."
-    )
+        hint.info(f"This was made by {made_by}. Press Denoise to make it again by {choice}.")
+    help_text = "Below 100 %, a part of the noise stays. The change takes effect at once."
+    strength = st.slider("Strength, %", 0, 100, 100, 5, help=help_text)
     before = job.photo.pixels
     blended = replace(job.photo, pixels=queue.blend(before, job.denoised.pixels, strength / 100))
     noisy, denoised = as_rgb(before), as_rgb(blended.pixels)
@@ -219,7 +214,7 @@ def result(job: queue.Job, choice: str) -> None:
 
 
 def scores(job: queue.Job, noisy: np.ndarray, denoised: np.ndarray, clean) -> None:
-    """Show the time taken and, where the truth is known, how near to it the result is."""
+    """Show the time taken and, where the clean image is known, PSNR and SSIM."""
     time, *others = st.columns(1 if clean is None else 3)
     megapixels = noisy.shape[0] * noisy.shape[1] / 1e6
     time.metric("Time taken", f"{job.seconds:.1f} s")
@@ -238,74 +233,68 @@ def scores(job: queue.Job, noisy: np.ndarray, denoised: np.ndarray, clean) -> No
 def closer(noisy: np.ndarray, denoised: np.ndarray, clean) -> None:
     """Show a part at full resolution, and what was removed there."""
     st.subheader("Closer")
-    height, width = noisy.shape[:2]
-    across, down = st.columns(2)
-    left = part("Across, %", across, width)
-    top = part("Down, %", down, height)
+    left, top = (
+        int(column.slider(label, 0, 100, 50) / 100 * max(side - CROP, 0))
+        for column, label, side in zip(
+            st.columns(2), ("Across, %", "Down, %"), noisy.shape[1::-1], strict=True
+        )
+    )
     area = np.s_[top : top + CROP, left : left + CROP]
     views = {"before": noisy[area], "after": denoised[area]}
     if clean is not None:
-        views["truth"] = clean[area]
+        views["clean"] = clean[area]
     views[f"removed, × {AMPLIFIED}"] = queue.residual(noisy[area], denoised[area], AMPLIFIED)
     for column, (caption, view) in zip(st.columns(len(views)), views.items(), strict=True):
-        column.image(enlarged(view), caption=caption)
+        times = max(1, 2 * CROP // max(view.shape[:2]))  # repeated, or browsers smooth pixels
+        column.image(view.repeat(times, axis=0).repeat(times, axis=1), caption=caption)
 
 
-def part(label: str, column, side: int) -> int:
-    return int(column.slider(label, 0, 100, 50) / 100 * max(side - CROP, 0))
-
-
-def enlarged(view: np.ndarray) -> np.ndarray:
-    """Repeat pixels, so that browsers do not smooth them."""
-    times = max(1, 2 * CROP // max(view.shape[:2]))
-    return view.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def preview(photo: Photo, longest: int = 1200) -> np.ndarray:
-    step = max(1, max(photo.pixels.shape[:2]) // longest)
-    return as_rgb(photo.pixels[::step, ::step])
+def preview(photo: Photo, longest: int = 1200) -> None:
+    height, width = photo.pixels.shape[:2]
+    step = max(1, max(height, width) // longest)
+    reduced = as_rgb(photo.pixels[::step, ::step])
+    st.image(reduced, caption=f"{width} × {height} pixels, before")
 
 
 def downloads(photo: Photo) -> None:
     st.subheader("Download")
     name = f"{st.session_state.get('name', 'sample')}-denoised"
-    for column, (format, suffix) in zip(
-        st.columns(2), (("PNG", "png"), ("JPEG", "jpg")), strict=True
-    ):
+    formats = {"PNG": "png", "JPEG": "jpg"}
+    for column, (format, suffix) in zip(st.columns(2), formats.items(), strict=True):
         column.download_button(
             f"Download {format}",
-            partial(queue.encode, photo, format),  # encoded when asked for
+            partial(queue.encode, photo, format),  # encoded only if it is clicked
             f"{name}.{suffix}",
             f"image/{format.lower()}",
             on_click="ignore",
             width="stretch",
         )
     st.caption(
-        "At full resolution, with the photo's EXIF and colour profile. JPEG is 8 bits, without "
-        "transparency."
+        "Both have full resolution, and the photo's EXIF and colour profile. JPEG has 8 bits per "
+        "channel and no transparency."
     )
 
 
 def about_tab() -> None:
-    """Tell what the networks are, what they reach and where they fail."""
+    """Show what the networks do, their scores and their model cards."""
     st.markdown(
-        "Networks that were trained to remove the noise of cameras, and a classical filter, "
-        "Non-Local Means, that was not. A network guesses what noise has hidden, so a denoised "
-        "photo is no evidence of a detail.\n\n"
-        "**Your photos** are processed in the memory of the server and not kept: nothing is "
-        "written to disk. All is forgotten when you choose another photo. You cannot come back to "
-        "a page that you closed or loaded anew: what it held is kept for two minutes, in case no "
-        "more than the connection was lost, and then until somebody else comes or goes. "
-        f"{', '.join(FORMATS)} are read, of up to "
-        f"{queue.max_pixels() / 1e6:g} megapixels and {queue.MAX_BYTES >> 20} MB."
+        "The networks were trained to remove the noise of cameras. Non-Local Means is a classical "
+        "filter, which needs no training. A network guesses what the noise has hidden, so a "
+        "denoised photo does not prove that a detail was there.\n\n"
+        "**Your photos** are processed in the server's memory. They are not written to disk, and "
+        "a photo is forgotten when you choose another one. You cannot return to a page that you "
+        "closed or reloaded. The server keeps its photo for two minutes, in case only the "
+        "connection was lost, and then until another visitor opens or closes the page. "
+        f"The formats are {', '.join(FORMATS)}, up to {queue.max_pixels() / 1e6:g} megapixels and "
+        f"{queue.MAX_BYTES >> 20} MB."
     )
     real, crops, noisy_psnr = real_scores()
     st.subheader("Scores on real noise")
     show_scores(real)
     st.caption(
-        f"Means over {crops} crops of PolyU's photographs, of scenes that no network was "
-        f"trained on; noisy they have {noisy_psnr:.2f} dB. The filters "
-        "Non-Local Means (NLM) and BM3D were tuned on other scenes of this set."
+        f"Means over {crops} crops of PolyU's photographs, of scenes that no network was trained "
+        f"on. The noisy crops have a PSNR of {noisy_psnr:.2f} dB. The filters Non-Local Means "
+        "(NLM) and BM3D were tuned on other scenes of PolyU."
     )
     results = reference_results()
     if results is not None:
@@ -328,13 +317,12 @@ def show_scores(table: pd.DataFrame) -> None:
             "s per megapixel (Keras)", format="%.1f"
         ),
     }
-    there = [name for name in columns if name in table]
-    st.dataframe(table, hide_index=True, column_order=there, column_config=columns)
+    st.dataframe(table, hide_index=True, column_order=columns, column_config=columns)
 
 
 @st.cache_data(show_spinner=False)
 def real_scores() -> tuple[pd.DataFrame, int, float]:
-    """Return every method's scores on real noise, of how many crops, and their PSNR if noisy."""
+    """Return all methods' scores on real noise, the number of crops, and their noisy PSNR."""
     scores = real_noise.read_scores()
     crops = scores.drop_duplicates("image")
     return real_noise.leads(scores), len(crops), crops["noisy_psnr_db"].mean()
@@ -342,7 +330,7 @@ def real_scores() -> tuple[pd.DataFrame, int, float]:
 
 @st.cache_data(show_spinner=False)
 def cards() -> dict[str, str]:
-    """Return the model cards by title, with headings that are smaller than the page's."""
+    """Return the model cards by title, with headings smaller than the page's."""
     texts = {}
     for network, title in released.titles().items():
         text = released.released_file(network, ".md").read_text().split("---\n", 2)[2]
@@ -352,7 +340,7 @@ def cards() -> dict[str, str]:
 
 @st.cache_data(show_spinner=False)
 def reference_results() -> pd.DataFrame | None:
-    """Return the reference report's scores, which a clone has and an installed copy has not."""
+    """Return the scores of the reference report, which only a clone has."""
     try:
         return pd.read_csv(reports_root() / "reference" / "results.csv")
     except (CaseStudyError, FileNotFoundError):
@@ -360,7 +348,7 @@ def reference_results() -> pd.DataFrame | None:
 
 
 def icon() -> Image.Image:
-    """Return a picture for the browser's tab, half noisy; named icons come from elsewhere."""
+    """Return a picture for the browser's tab; named icons come from other servers."""
     noisy = np.random.default_rng(0).normal(140, 60, (32, 16, 1)).clip(0, 255)
     both = np.hstack([noisy, np.full((32, 16, 1), 140)])
     return Image.fromarray(both.repeat(3, axis=2).astype(np.uint8))
@@ -369,9 +357,9 @@ def icon() -> Image.Image:
 def main() -> None:
     st.set_page_config("Denoise a photo", icon())
     st.title("Denoise a photo")
-    # Streamlit forgets what was chosen on a page that is not shown, and tabs are one page.
+    # Tabs, because Streamlit forgets the choices made on a page that is not shown.
     denoising, about = st.tabs(["Denoise", "About"])
-    with about:  # before what may end the run early
+    with about:  # first, because the other tab may end the run early
         about_tab()
     with denoising:
         denoise_tab()

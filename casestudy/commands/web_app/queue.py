@@ -1,4 +1,4 @@
-"""Denoising for many people at once, in memory: what the web app does, without its pages."""
+"""Denoising for many people, one photograph after the other: the web app without its pages."""
 
 import os
 import re
@@ -22,10 +22,10 @@ from casestudy.files.memory import give_back_freed_memory, give_back_large_block
 from casestudy.files.photos import Photo, as_8_bits, decode_photo
 
 MAX_MEGAPIXELS = "CASESTUDY_MAX_MEGAPIXELS"  # environment variable that `casestudy app` sets
-MAX_BYTES = 100 << 20
+MAX_BYTES = 100 << 20  # of an upload; maxUploadSize in config.toml makes the server refuse more
 MAX_WAITING = 16
-MAX_SECONDS = 600  # of one photograph
-IDLE_SECONDS = 30  # then there is time to tidy up
+MAX_SECONDS = 600  # for one photograph
+IDLE_SECONDS = 30  # without work, until memory is given back
 ABANDONED_SECONDS = 90  # browsers wake pages in the background once a minute
 
 denoiser = cache(photo_denoiser)  # each is loaded once per process
@@ -37,67 +37,54 @@ def max_pixels() -> float:
 
 
 def open_photo(content: bytes, name: str) -> Photo:
-    """Read an uploaded file within the limits of the service.
+    """Read an uploaded file.
 
     Raises
     ------
     CaseStudyError
-        If it is none that the service denoises; the message has no markup of `name`.
+        If it is not a photograph of at most `max_pixels`; the message has no markup of `name`.
     """
-    name = shown_name(name)
-    if len(content) > MAX_BYTES:
-        raise CaseStudyError(f"{name} is larger than {MAX_BYTES >> 20} MB. Use a smaller file.")
-    # Pillow refuses what has twice as many, before this limit is looked at.
+    # Pillow refuses images of twice this number before `max_pixels` is checked.
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, max_pixels())
-    return decode_photo(content, name, max_pixels())
+    return decode_photo(content, shown_name(name), max_pixels())
 
 
 def shown_name(name: str) -> str:
-    """Return a file's name without folders, without what could be markup, and not long."""
+    """Return a file's name without folders and markup, shortened to 40 characters."""
     plain = re.sub(r"[^\w. -]+", "_", re.split(r"[/\\]", name)[-1]).strip()
     return plain if len(plain) <= 40 else f"{plain[:28]}…{plain[-11:]}"
 
 
 def stem(name: str) -> str:
-    """Return a file's name without suffix and without what some system forbids in names."""
+    """Return a file's name without its suffix and characters that some systems forbid."""
     return Path(re.sub(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f]', "_", name)).stem
 
 
 class Stopped(Exception):
-    """Work that nobody wants any more."""
+    """Nobody waits for the work any more."""
 
 
 class Job:
-    """A photograph being denoised.
-
-    Attributes
-    ----------
-    photo, denoised : Photo
-        Before, and after; None until it is done.
-    state : {"waiting", "preparing", "working", "done", "stopped", "failed"}
-        Preparing is loading the network, and making its file if there is none yet.
-    share : float
-        Of the tiles that are done, in [0, 1].
-    seconds : float
-        That the work took, or has taken yet.
-    error : str
-        Why it failed.
-    """
+    """A photograph being denoised."""
 
     def __init__(self, photo: Photo, network: str, runtime: str):
         self.photo, self.network, self.runtime = photo, network, runtime
         self.denoised: Photo | None = None
-        self.state, self.share, self.error = "waiting", 0.0, ""
+        # Then "preparing", which loads the network, "working", and "done", "stopped" or "failed".
+        self.state = "waiting"
+        self.share = 0.0  # of the tiles that are done
+        self.error = ""  # why the work failed
         self._began = self._ended = 0.0
         self._stop, self._looked = False, time.monotonic()
 
     @property
     def seconds(self) -> float:
+        """Time that the work took, or has taken so far."""
         return (self._ended or time.monotonic()) - self._began if self._began else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Time that the remaining tiles will take; None while that is unknown."""
+        """Time that the remaining tiles will take; None while it is unknown."""
         return self.seconds * (1 / self.share - 1) if self.share else None
 
     @property
@@ -105,11 +92,11 @@ class Job:
         return self.state in ("done", "stopped", "failed")
 
     def look(self) -> None:
-        """Tell that somebody still waits for it."""
+        """Note that somebody still waits for it."""
         self._looked = time.monotonic()
 
     def stop(self) -> None:
-        """End it: at once if it waits, else after the tile or the preparing that goes on."""
+        """End it: at once if it waits, otherwise after the current tile or the preparing."""
         self._stop = True
         if self.state == "waiting":
             self.state = "stopped"
@@ -124,11 +111,10 @@ class Job:
 
     def run(self) -> None:
         """Do the work, in the thread of the caller."""
-        if self.unwanted:
-            self.state = "stopped"
-            return
-        self.state = "preparing"
         try:
+            if self.unwanted:
+                raise Stopped
+            self.state = "preparing"
             work = denoiser(self.network, self.runtime)
             self.state, self._began = "working", time.monotonic()
             pixels = work(self.photo.pixels, progress=self._tiles)
@@ -137,7 +123,7 @@ class Job:
         except Stopped:
             self.state = "stopped"
         except CaseStudyError as error:
-            if self.state == "preparing":  # it tells of the server, which is nobody's business
+            if self.state == "preparing":  # The message is about the server: not for visitors.
                 traceback.print_exc()
                 self.error = "This network could not be made ready here. Choose another one."
             else:
@@ -158,7 +144,7 @@ class Job:
                 raise Stopped
             if self.seconds > MAX_SECONDS:
                 raise CaseStudyError(
-                    f"This took more than {MAX_SECONDS // 60} minutes. Use a smaller photo, or a "
+                    f"This took more than {MAX_SECONDS // 60} minutes. Use a smaller photo or a "
                     "faster network."
                 )
             yield tile
@@ -167,7 +153,7 @@ class Job:
 
 
 class Line:
-    """Photographs wait here; one is worked on at a time, tile by tile, by all cores."""
+    """Photographs wait here. All cores work on one at a time, tile by tile."""
 
     def __init__(self):
         give_back_large_blocks()
@@ -192,7 +178,7 @@ class Line:
             self._changed.notify()
 
     def place(self, job: Job) -> int:
-        """Return how many are before a waiting photograph, with the one that is worked on."""
+        """Return the number of photographs before this one, with the one being worked on."""
         with self._changed:
             self._forget_unwanted()
             return self._waiting.index(job) + self._working if job in self._waiting else 0
@@ -211,28 +197,28 @@ class Line:
                 self._working = True
             try:
                 job.run()
-            except Exception:  # the others' photographs go on
+            except Exception:  # the other photographs are still denoised
                 traceback.print_exc()
             self._working = False
-            del job  # or the last photograph would stay in memory
+            del job  # otherwise the last photograph would stay in memory
 
 
 def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
-    """Return before + strength * (after - before), uint8 or uint16 as they are."""
+    """Return before + strength * (after - before), uint8 or uint16 as the arguments."""
     return cv2.addWeighted(after, strength, before, 1 - strength, 0).reshape(before.shape)
 
 
 def residual(before: np.ndarray, after: np.ndarray, factor: float) -> np.ndarray:
-    """Return what was removed, amplified, on middle grey; uint8 RGB as are the arguments."""
+    """Return what was removed, times a factor, on middle grey; all are uint8 RGB."""
     removed = before.astype(np.float32) - after
     return np.clip(np.round(128 + factor * removed), 0, 255).astype(np.uint8)
 
 
 def encode(photo: Photo, format: str) -> bytes:
-    """Return a photograph as a PNG file, or as JPEG: 8 bits, no transparency, little EXIF."""
+    """Return a photograph as a PNG or JPEG file; JPEG: 8 bits, opaque, without long EXIF."""
     if format == "JPEG":
         pixels = as_8_bits(photo.pixels)
-        colours = 1 if pixels.shape[2] < 3 else 3  # a profile is for the one or the other
+        colours = 1 if pixels.shape[2] < 3 else 3  # as the colour profile
         photo = replace(photo, pixels=np.ascontiguousarray(pixels[..., :colours]))
         if len(photo.exif) > LONGEST_JPEG_EXIF:
             photo = replace(photo, exif=b"")

@@ -74,7 +74,7 @@ def test_after_another_choice_the_result_still_tells_what_made_it(page):
     assert not page.info
     page.selectbox(key="network").set_value("ridnet").run()
     assert page.info[0].value.startswith("This was made by Non-Local Means")
-    assert "make it anew by RIDNet (best), 8-bit integers" in page.info[0].value
+    assert "make it again by RIDNet (best), 8-bit integers" in page.info[0].value
     assert any(text.value.startswith("Non-Local Means") for text in page.caption)
     page.selectbox(key="network").set_value("nlm").run()
     assert not page.info
