@@ -4,30 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from casestudy import CaseStudyError
+from casestudy.commands.names import Named
 
 Dataset = Annotated[str, typer.Argument(help="A name from `casestudy data list`, or folder:PATH.")]
 
 data_app = typer.Typer(no_args_is_help=True, help="See, fetch and check datasets.")
-
-
-class NamesDatasets(TyperCommand):
-    """A command whose help may hold {fetched} or {added}, which become names of datasets."""
-
-    def get_params(self, ctx: typer.Context) -> list:
-        # Imported here for a fast start-up.
-        from casestudy.data.catalogue import DATASETS
-
-        records = DATASETS.values()
-        fetched = " or ".join(record.name for record in records if record.fetch)
-        added = " or ".join(record.name for record in records if record.add)
-        parameters = super().get_params(ctx)
-        for parameter in parameters:
-            if text := getattr(parameter, "help", None):
-                parameter.help = text.format(fetched=fetched, added=added)
-        return parameters
 
 
 @data_app.command("list")
@@ -43,7 +26,7 @@ def data_list() -> None:
         typer.echo(f"  {row.pairs} pairs: {row.where}" if row.pairs else f"  to get it: {row.get}")
 
 
-@data_app.command("fetch", cls=NamesDatasets)
+@data_app.command("fetch", cls=Named)
 def data_fetch(dataset: Annotated[str, typer.Argument(help="{fetched}.")]) -> None:
     """Download a dataset into the data root; after an interruption, the same command resumes."""
     # Imported here for a fast start-up.
@@ -53,7 +36,7 @@ def data_fetch(dataset: Annotated[str, typer.Argument(help="{fetched}.")]) -> No
     typer.echo(f"{dataset} is in {folder}" if folder else f"{dataset} needs no download")
 
 
-@data_app.command("add", cls=NamesDatasets)
+@data_app.command("add", cls=Named)
 def data_add(
     dataset: Annotated[str, typer.Argument(help="{added}.")],
     archives: Annotated[list[Path], typer.Argument(help="Zip or tar files you downloaded.")],

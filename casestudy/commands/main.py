@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from casestudy import CaseStudyError
 from casestudy.commands.data import data_app
-from casestudy.commands.names import NamesNetworks
+from casestudy.commands.names import Named
 
 
 class _Commands(TyperGroup):
@@ -95,7 +95,7 @@ def report(
         raise
 
 
-@app.command(cls=NamesNetworks)
+@app.command(cls=Named)
 def evaluate(
     model: Released,
     dataset: Dataset = "polyu",
@@ -128,7 +128,7 @@ def evaluate(
     typer.echo(output)
 
 
-@app.command(cls=NamesNetworks)
+@app.command(cls=Named)
 def release(
     model: Released,
     run: Annotated[
@@ -148,7 +148,7 @@ def release(
     typer.echo(released.FOLDER / f"{model}.md")
 
 
-@app.command(cls=NamesNetworks)
+@app.command(cls=Named)
 def quantize(
     model: Released,
     to: Annotated[
@@ -206,7 +206,7 @@ def _network(model: str, run: str | None, filters: int) -> tuple:
     return network, read_manifest(network, folder)
 
 
-@app.command(cls=NamesNetworks)
+@app.command(cls=Named)
 def denoise(
     source: Annotated[Path, typer.Argument(help="A photograph, or a folder of photographs.")],
     target: Annotated[Path, typer.Argument(help="The file or folder to write to.")],
@@ -285,7 +285,7 @@ def _denoise_folder(
         raise typer.Exit(1)
 
 
-@app.command(cls=NamesNetworks)
+@app.command(cls=Named)
 def benchmark(
     name: Annotated[
         Literal["sidd", "dnd"], typer.Argument(help="The benchmark: sidd or dnd, sRGB track.")

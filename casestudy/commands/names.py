@@ -1,22 +1,29 @@
-"""Help texts that name the networks, which are looked up when the help is asked for."""
+"""Help texts that name networks and datasets, which are looked up when the help is asked for."""
 
 import typer
 from typer.core import TyperCommand
 
 
-class NamesNetworks(TyperCommand):
-    """A command whose help may hold {networks} and {released}, which become lists of names."""
+class Named(TyperCommand):
+    """A command whose help may hold the keys of `_Names` in braces, such as {released}."""
 
     def get_params(self, ctx: typer.Context) -> list:
-        # Imported here for a fast start-up.
-        from casestudy.models import NETWORKS
-
-        names = {
-            "networks": ", ".join(NETWORKS),
-            "released": ", ".join(name for name, record in NETWORKS.items() if record.released),
-        }
         parameters = super().get_params(ctx)
         for parameter in parameters:
             if text := getattr(parameter, "help", None):
-                parameter.help = text.format_map(names)
+                parameter.help = text.format_map(_Names())
         return parameters
+
+
+class _Names(dict):
+    def __missing__(self, key: str) -> str:
+        # Imported here for a fast start-up.
+        if key in ("networks", "released"):
+            from casestudy.models import NETWORKS
+
+            named = [n for n, each in NETWORKS.items() if key == "networks" or each.released]
+            return ", ".join(named)
+        from casestudy.data.catalogue import DATASETS
+
+        way = {"fetched": "fetch", "added": "add"}[key]
+        return " or ".join(name for name, each in DATASETS.items() if getattr(each, way))

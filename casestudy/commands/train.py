@@ -8,7 +8,7 @@ import typer
 from pydantic.fields import FieldInfo
 
 from casestudy import CaseStudyError
-from casestudy.commands.names import NamesNetworks
+from casestudy.commands.names import Named
 from casestudy.data.settings import DataSettings, check_parameters
 from casestudy.training.settings import NetworkSettings, Parameters, TrainingSettings
 
@@ -155,4 +155,4 @@ _options = [
     if name in DATA | TRAINING | set(NetworkSettings.model_fields)
 ]
 train.__signature__ = inspect.Signature([*_own, *_options])
-app.command(cls=NamesNetworks)(train)
+app.command(cls=Named)(train)

@@ -130,21 +130,12 @@ def refuse_unusable(
 
 def _choose_pairs(dataset: str, split_by: str, max_pairs: int) -> list[Pair]:
     pairs = load_pairs(dataset)
-    _refuse_all_to_test(dataset, pairs)
-    pairs = few(pairs, max_pairs)
-    _refuse_too_few(dataset, pairs, split_by)
-    return pairs
-
-
-def _refuse_all_to_test(dataset: str, pairs: list[Pair]) -> None:
     if all(pair.part == "test" for pair in pairs):
         raise CaseStudyError(
             f"{dataset}: all {len(pairs)} pairs are to test on, so there is nothing to train on. "
             f"To score a network on them, run `casestudy evaluate ridnet --dataset {dataset}`."
         )
-
-
-def _refuse_too_few(dataset: str, pairs: list[Pair], split_by: str) -> None:
+    pairs = few(pairs, max_pairs)
     images, scenes = len(pairs), len({pair.scene for pair in pairs})
     if (scenes if split_by == "scene" else images) < 3:
         remedy = "split by image (split_by=image), or add" if images >= 3 else "Add"
@@ -152,6 +143,7 @@ def _refuse_too_few(dataset: str, pairs: list[Pair], split_by: str) -> None:
             f"{dataset}: {images} pairs of {scenes} scenes. At least 3 {split_by}s are needed, to "
             f"train, to validate and to test. {remedy.capitalize()} pairs of other scenes."
         )
+    return pairs
 
 
 def few(pairs: list[Pair], count: int) -> list[Pair]:

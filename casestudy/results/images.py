@@ -39,8 +39,9 @@ def show_images(rows: Mapping[str, Mapping[str, np.ndarray]], width: float = 3.2
         for ax in line:
             ax.set_axis_off()
         for ax, (title, image) in zip(line, images.items(), strict=False):
-            limits = {"vmin": 0, "vmax": 255 if image.dtype == np.uint8 else 1}
-            ax.imshow(_in_range(image), cmap="gray", interpolation="nearest", **limits)
+            most = 255 if image.dtype == np.uint8 else 1
+            shown_image = np.clip(image, 0, most)
+            ax.imshow(shown_image, cmap="gray", interpolation="nearest", vmin=0, vmax=most)
             if list(images) != shown:
                 ax.set_title(title, fontsize="medium")
         line[0].text(
@@ -142,7 +143,3 @@ def difference(image: np.ndarray, clean: np.ndarray, gain: float = 4.0) -> np.nd
     ndarray, float in [0, 1]
     """
     return np.clip(0.5 + gain * (image.astype(np.float32) - clean) / 255, 0, 1)
-
-
-def _in_range(image: np.ndarray) -> np.ndarray:
-    return image if image.dtype == np.uint8 else np.clip(image, 0.0, 1.0)

@@ -139,7 +139,8 @@ def submit_dnd(
 def _claimed(folder: Path, made_from: dict[str, str]) -> Iterator[None]:
     """Keep the folder of a submission to this process; refuse one that holds something else."""
     manifest = folder / MANIFEST
-    if not manifest.is_file() and folder.exists() and not _is_empty(folder):
+    content = list(folder.glob("[!.]*")) if folder.is_dir() else folder.exists()
+    if content and not manifest.is_file():
         raise CaseStudyError(f"{folder} exists and is not a submission. Name another folder.")
     with only_writer(folder, "Free some space, or name another folder"):
         if not manifest.is_file():
@@ -151,10 +152,6 @@ def _claimed(folder: Path, made_from: dict[str, str]) -> Iterator[None]:
                 "there. Name another folder."
             )
         yield
-
-
-def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and all(path.name.startswith(".") for path in folder.iterdir())
 
 
 def _whole_lines(file: BinaryIO) -> int:

@@ -446,7 +446,7 @@ def test_wrong_bytes_are_refused(tmp_path, server, download):
 
 def test_cut_off_transfer_is_refused(tmp_path, server, download):
     server.missing_bytes = 10
-    with pytest.raises(CaseStudyError, match=r"a\.JPG could not be reached"):
+    with pytest.raises(CaseStudyError, match=r"a\.JPG could not be downloaded"):
         download()
     assert stored(tmp_path) == {}
 
@@ -465,7 +465,7 @@ def test_interrupted_fetch_goes_on(tmp_path, server, download):
 
 def test_no_network_is_said(server, download):
     server.close()
-    with pytest.raises(CaseStudyError, match=r"could not be reached.*Check the network"):
+    with pytest.raises(CaseStudyError, match=r"could not be downloaded.*Check the network"):
         download()
 
 

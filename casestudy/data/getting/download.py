@@ -48,6 +48,12 @@ def download(url: str, path: Path, size: int) -> None:
             time.sleep(failures)
 
 
+def failure(error: requests.RequestException) -> str:
+    """Return why a request failed, in a few words."""
+    status = getattr(error.response, "status_code", None)
+    return f"the server answered {status}" if status else type(error).__name__
+
+
 def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 

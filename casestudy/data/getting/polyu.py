@@ -8,7 +8,7 @@ import requests
 from tqdm import tqdm
 
 from casestudy import CaseStudyError
-from casestudy.data.getting.download import RETRIES, TIMEOUT
+from casestudy.data.getting.download import RETRIES, TIMEOUT, failure
 from casestudy.data.sets.polyu import CROPS, HOME
 from casestudy.files.folders import data_root
 
@@ -53,16 +53,11 @@ def _fetch_file(source: pooch.Pooch, name: str) -> None:
     target, url = source.abspath / name, source.get_url(name)
     try:
         source.fetch(name, downloader=pooch.HTTPDownloader(timeout=TIMEOUT))
-    except requests.HTTPError as error:
-        raise CaseStudyError(
-            f"{url} could not be downloaded: the server answered {error.response.status_code}. "
-            "Try again later; if it stays so, the dataset has moved."
-        ) from error
     except requests.RequestException as error:
         raise CaseStudyError(
-            f"{url} could not be reached ({type(error).__name__}). Check the network and run "
-            "the command again, which resumes here; or copy License.txt and CroppedImages/ "
-            f"of {HOME} to {source.abspath}."
+            f"{url} could not be downloaded ({failure(error)}). Check the network and run the "
+            "command again, which resumes here; or copy License.txt and CroppedImages/ of "
+            f"{HOME} to {source.abspath}."
         ) from error
     except ValueError as error:
         raise CaseStudyError(

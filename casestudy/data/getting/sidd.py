@@ -6,7 +6,7 @@ import requests
 
 from casestudy import CaseStudyError
 from casestudy.data.getting.archives import open_archive, require_space, unpack
-from casestudy.data.getting.download import download
+from casestudy.data.getting.download import download, failure
 from casestudy.data.getting.fetch import REMEDY, add
 from casestudy.data.sets import sidd
 from casestudy.files.folders import data_root
@@ -77,9 +77,7 @@ def _download(url: str, part: Path) -> None:
     try:
         download(url, part, sidd.MEDIUM.size)
     except requests.RequestException as error:
-        status = getattr(error.response, "status_code", None)
-        reason = f"the server answered {status}" if status else type(error).__name__
         raise CaseStudyError(
-            f"{url} could not be downloaded ({reason}). Run the command again later, which "
-            f"resumes here; or {sidd.BY_HAND}."
+            f"{url} could not be downloaded ({failure(error)}). Run the command again later, "
+            f"which resumes here; or {sidd.BY_HAND}."
         ) from error
