@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from filelock import FileLock, Timeout
 
-from casestudy.commands.report.execution import NotebookError, execute, with_parameters
+from casestudy.commands.report.execution import NotebookError, execute
 from casestudy.commands.report.index import Card, write_index
 from casestudy.commands.report.markers import (
     Marker,
@@ -85,17 +85,16 @@ class Batch:
     def _execute(self, notebook: Notebook) -> Marker:
         key, before, start = self._key(notebook), self._results(), time.monotonic()
         in_training = self._in_training()
-        content = with_parameters(notebook, self._parameters(notebook))
         try:
-            execute(notebook, content, self.cell_timeout)
+            content = execute(notebook, self._parameters(notebook), self.cell_timeout)
             in_training |= self._in_training()
             after = self._results()
             written = {name for name, state in after.items() if before.get(name) != state}
             written = {name for name in written if _network(name) not in in_training}
             written |= after.keys() & self._trained_earlier(notebook)
-            self._refuse_overwriting(notebook, written)
+            self._refuse_overwriting(notebook, written, content)
         except NotebookError as error:
-            self._keep_failed(notebook, content, error)
+            self._keep_failed(notebook, error)
             raise
         with written_whole(self.folder / notebook.path.name) as path:
             nbformat.write(content, path)
@@ -119,24 +118,25 @@ class Batch:
         marker = read_marker(self.folder, notebook.stem)
         return {name for name in marker.outputs if _network(name)} if marker else set()
 
-    def _refuse_overwriting(self, notebook: Notebook, written: set[str]) -> None:
+    def _refuse_overwriting(
+        self, notebook: Notebook, written: set[str], content: nbformat.NotebookNode
+    ) -> None:
         """Refuse two writers of one file: each would outdate the other at every run."""
         for stem, marker in self._markers().items():
             shared = sorted(written & marker.outputs.keys())
             if shared and stem != notebook.stem:
                 raise NotebookError(
                     f"{notebook.stem} overwrote {shared[0]}, which {stem} wrote. "
-                    "Let each file be written by one notebook."
+                    "Let each file be written by one notebook.",
+                    content,
                 )
 
-    def _keep_failed(
-        self, notebook: Notebook, content: nbformat.NotebookNode, error: NotebookError
-    ) -> None:
+    def _keep_failed(self, notebook: Notebook, error: NotebookError) -> None:
         kept = self.folder / f"{notebook.stem}.failed.ipynb"
         with written_whole(kept) as path:
-            nbformat.write(content, path)
+            nbformat.write(error.content, path)
         page = self._page(notebook, self._record(notebook))
-        write_page(content, page, kept.with_suffix(".html"), failure=error)
+        write_page(error.content, page, kept.with_suffix(".html"), failure=error)
 
     def _bring_page_up_to_date(self, notebook: Notebook, marker: Marker) -> None:
         """Write a notebook's page unless it is there, then its marker as the very last."""

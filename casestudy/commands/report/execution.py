@@ -15,6 +15,7 @@ from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from papermill.engines import Engine, papermill_engines
 from tqdm import tqdm
 
 from casestudy.commands.report.notebooks import Notebook
@@ -25,36 +26,70 @@ _BAR = "      {bar:40} {n_fmt} of {total_fmt} cells, {elapsed}"
 
 
 class NotebookError(Exception):
-    """A notebook did not run to its end; the message names cell and reason on one line."""
+    """A notebook did not run to its end; the message names cell and reason on one line.
 
-    def __init__(self, message: str, cell_id: str | None = None):
+    `content` is the notebook with its outputs up to the failure.
+    """
+
+    def __init__(self, message: str, content: NotebookNode, cell_id: str | None = None):
         super().__init__(message)
-        self.cell_id = cell_id
+        self.content, self.cell_id = content, cell_id
 
 
-def with_parameters(notebook: Notebook, parameters: dict[str, object]) -> NotebookNode:
-    """Return a copy of a notebook's content in which a cell assigns the given values."""
-    return papermill.execute_notebook(
-        notebook.source, None, parameters, kernel_name="python3", prepare_only=True
-    )
-
-
-def execute(notebook: Notebook, content: NotebookNode, cell_timeout: float | None = None) -> None:
-    """Execute a notebook in a kernel of its own, in the notebook's folder.
+def execute(
+    notebook: Notebook, parameters: dict[str, object], cell_timeout: float | None = None
+) -> NotebookNode:
+    """Execute a notebook by papermill, in a kernel of its own, in the notebook's folder.
 
     Parameters
     ----------
     notebook : Notebook
-    content : nbformat.NotebookNode
-        From `with_parameters`; receives the outputs, up to a failure.
+    parameters : dict
+        Values to inject; the notebook declares all of them.
     cell_timeout : float, optional
         Longest time for one cell, in seconds.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        The executed notebook.
 
     Raises
     ------
     NotebookError
         If a cell fails or takes too long, or if the kernel dies or does not start.
     """
+    return papermill.execute_notebook(
+        notebook.source,
+        None,
+        parameters,
+        engine_name="cell by cell",
+        kernel_name="python3",
+        notebook=notebook,
+        cell_timeout=cell_timeout,
+    )
+
+
+class _CellByCell(Engine):
+    """papermill's own engine marks cells that never ran as completed; this one stops there."""
+
+    @classmethod
+    def execute_notebook(
+        cls,
+        nb: NotebookNode,
+        kernel_name: str,
+        notebook: Notebook,
+        cell_timeout: float | None,
+        **_options: object,
+    ) -> NotebookNode:
+        _execute(notebook, nb, cell_timeout)
+        return nb
+
+
+papermill_engines.register("cell by cell", _CellByCell)
+
+
+def _execute(notebook: Notebook, content: NotebookNode, cell_timeout: float | None) -> None:
     client = NotebookClient(
         content,
         timeout=cell_timeout,
@@ -77,7 +112,8 @@ def execute(notebook: Notebook, content: NotebookNode, cell_timeout: float | Non
                 client.execute_cell(cell, position)
             except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
                 reason = _reason(error, client, log)
-                raise NotebookError(f"{notebook.stem}, {place}: {reason}", cell.id) from None
+                message = f"{notebook.stem}, {place}: {reason}"
+                raise NotebookError(message, content, cell.id) from None
         client.shutdown_kernel = "graceful"
 
 
@@ -98,7 +134,8 @@ def _start_kernel(
             problem = _last_line(log) or str(error)
     raise NotebookError(
         f"{notebook.stem}: its Python kernel did not start, tried {_START_ATTEMPTS} times "
-        f"({problem})"
+        f"({problem})",
+        client.nb,
     )
 
 
