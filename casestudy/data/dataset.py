@@ -10,55 +10,26 @@ from casestudy.data.pairs import Pair
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """The properties of a dataset.
-
-    Parameters
-    ----------
-    name : str
-    summary : str
-        One line on what it holds, for `casestudy data list`.
-    terms : str
-        Its licence, in a few words.
-    get : str
-        How to get it, with the size of the download; "" if there is nothing to download.
-    where : callable
-        Returns the place of the pairs that were found.
-    find : callable
-        Returns the pairs that are there, and the files without a partner. Raises CaseStudyError
-        if there is no pair at all.
-    incomplete : callable
-        Returns which of the pairs are missing and what to do; "" if none are.
-    enough : callable
-        Returns whether incomplete pairs can be used all the same.
-    parts : tuple of Dataset
-        The datasets that make up this one, which then needs no `find`.
-    families : tuple of str
-        The origins of its photographs. Datasets of one family may show the same scenes.
-    fetch : str
-        "module:function" of the function that downloads it and returns its folder, which is
-        imported when needed; "" if there is none.
-    steps : str
-        Instructions for a person, where no program can download it.
-    add : callable, optional
-        Verifies an archive and unpacks it into a folder, where the dataset comes as archives.
-    rounded : bool
-        Whether results are rounded to 8-bit integers before they are scored.
-    """
+    """The properties of a dataset."""
 
     name: str
-    summary: str
-    terms: str
-    get: str
-    where: Callable[[Sequence[Pair]], str]
+    summary: str  # one line on what it holds, for `casestudy data list`
+    terms: str  # its licence, in a few words
+    get: str  # how to get it, with the size of the download; "" if nothing is to be downloaded
+    where: Callable[[Sequence[Pair]], str]  # returns the place of the pairs that were found
+    # Returns the pairs that are there, and the files without a partner. Raises CaseStudyError if
+    # there is no pair at all.
     find: Callable[[], tuple[Sequence[Pair], list[Path]]] | None = None
+    # Returns which of the pairs are missing and what to do; "" if none are.
     incomplete: Callable[[Sequence[Pair]], str] = lambda found: ""
+    # Returns whether incomplete pairs can be used all the same.
     enough: Callable[[Sequence[Pair]], bool] = lambda found: False
-    parts: "tuple[Dataset, ...]" = ()
-    families: tuple[str, ...] = ()
-    fetch: str = ""
-    steps: str = ""
-    add: Callable[[Path, Path], None] | None = None
-    rounded: bool = True
+    parts: "tuple[Dataset, ...]" = ()  # the datasets that make it up; it then needs no `find`
+    families: tuple[str, ...] = ()  # datasets of one family may show the same scenes
+    fetch: str = ""  # "module:function" that downloads it and returns its folder
+    steps: str = ""  # instructions for a person, where no program can download it
+    add: Callable[[Path, Path], None] | None = None  # unpacks an archive of it into a folder
+    rounded: bool = True  # whether results are rounded to 8 bits before they are scored
 
     def load(self) -> list[Pair]:
         """Return the pairs in a fixed order.

@@ -18,20 +18,11 @@ _USUAL = DataSettings()
 
 @dataclass(frozen=True)
 class Experiment:
-    """A dataset split into patches, and the folder that a run's results go to.
+    """A dataset split into patches, and the folder for the results of a run."""
 
-    Parameters
-    ----------
-    folder : Path
-        The run folder.
-    seed : int
-        Decided the split.
-    train, validation, test : Patches
-        No scene (with `split_by="scene"`) or pair (with "image") stands in two of them.
-    """
-
-    folder: Path
-    seed: int
+    folder: Path  # of the run
+    seed: int  # of the split
+    # No scene (with `split_by="scene"`) or pair (with "image") is in two of the parts.
     train: Patches
     validation: Patches
     test: Patches
@@ -44,10 +35,7 @@ class Experiment:
     def at_most(self, train: int = 0, validation: int = 0, test: int = 0) -> "Experiment":
         """Return the experiment with at most these numbers of patches in each part; 0 means all.
 
-        Raises
-        ------
-        CaseStudyError
-            For a negative number.
+        A negative number raises CaseStudyError.
         """
         limits = {"train": train, "validation": validation, "test": test}
         check_parameters({f"max_{part}_patches": count for part, count in limits.items()})

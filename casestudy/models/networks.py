@@ -6,36 +6,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Network:
-    """The properties of a network.
+    """The properties of a network."""
 
-    Parameters
-    ----------
-    build : str
-        "module:function" of the function that builds it, which is imported when needed.
-    title : str
-        Its name in comparisons.
-    multiple : int
-        Height and width of its images must be multiples of this number of pixels.
-    arguments : mapping
-        Keyword arguments of `build` that differ from its defaults, such as filters.
-    floats : tuple of str
-        Blocks (`casestudy.models.inspection.block_of`) that int8 keeps in floats.
-    recipe : mapping, optional
-        Settings of `casestudy.training.train.train` for its released weights.
-    released : bool
-        Whether trained weights come with the package.
-    remark : str
-        Advice for choosing a network, which the web app shows.
-    """
-
-    build: str
-    title: str
-    multiple: int
+    build: str  # "module:function" that builds it
+    title: str  # its name in comparisons
+    multiple: int  # height and width of its images must be multiples of this number of pixels
+    # Keyword arguments of the function that differ from its defaults, such as filters.
     arguments: Mapping[str, object] = field(default_factory=dict)
-    floats: tuple[str, ...] = ()
-    recipe: Mapping[str, object] | None = None
-    released: bool = False
-    remark: str = ""
+    floats: tuple[str, ...] = ()  # blocks (`inspection.block_of`) that int8 keeps in floats
+    recipe: Mapping[str, object] | None = None  # settings of the training of its released weights
+    released: bool = False  # whether trained weights come with the package
+    remark: str = ""  # advice for choosing a network, which the web app shows
 
 
 _RECIPE = {

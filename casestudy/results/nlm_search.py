@@ -26,13 +26,12 @@ def search_strength(
     Returns
     -------
     DataFrame
-        Columns strength and psnr_db. Patches that come back exactly at some strength, as where
-        all is clipped to white, are left out: their PSNR is infinite.
+        Columns strength and psnr_db, without patches that some strength restores exactly.
 
     Raises
     ------
     CaseStudyError
-        If none is left.
+        If there is no other patch.
     """
     everything = np.arange(len(patches))
     noisy, clean = patches.noisy(everything), patches.clean(everything)

@@ -91,13 +91,7 @@ def plot_noise_by_intensity(measured: pd.DataFrame) -> Figure:
 
 
 def plot_autocorrelation(correlation: np.ndarray) -> Figure:
-    """Draw how the noise of a pixel correlates with that of its neighbours.
-
-    Parameters
-    ----------
-    correlation : ndarray, shape (2 reach + 1, 2 reach + 1)
-        From `casestudy.results.exploration.noise_autocorrelation`.
-    """
+    """Draw the result of `casestudy.results.exploration.noise_autocorrelation`."""
     reach = correlation.shape[0] // 2
     fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=[1, 1.6])
     extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
@@ -162,10 +156,7 @@ def plot_estimates(estimates: pd.DataFrame) -> Figure:
 def plot_attention(weights: pd.DataFrame) -> Figure:
     """Draw each channel's attention weight for one image against that for another, by module.
 
-    Parameters
-    ----------
-    weights : DataFrame
-        From `casestudy.results.closeups.attention_weights`, for two images.
+    `weights` is from `casestudy.results.closeups.attention_weights`, for two images.
     """
     first, second = weights["image"].unique()
     wide = weights.pivot(index=["module", "channel"], columns="image", values="weight")
@@ -236,10 +227,7 @@ def plot_quality_by_cost(summary: pd.DataFrame) -> Figure:
 def plot_variants(table: pd.DataFrame) -> Figure:
     """Draw size, time, loss and memory of networks' variants.
 
-    Parameters
-    ----------
-    table : DataFrame
-        From `casestudy.results.quantized.measure_variants`, by network and variant.
+    `table` is from `casestudy.results.quantized.measure_variants`, by network and variant.
     """
     labels = {
         "size_mb": "MB",
@@ -257,13 +245,7 @@ def plot_variants(table: pd.DataFrame) -> Figure:
 
 
 def plot_choice(table: pd.DataFrame) -> Figure:
-    """Draw PSNR against seconds per megapixel: networks in floats by Keras, and in 8 bits.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As for `plot_variants`.
-    """
+    """Draw PSNR against time, of networks in floats by Keras and in 8 bits; see `plot_variants`."""
     shown = table.reset_index()
     shown = shown[shown["variant"].isin(["Keras", "LiteRT dynamic-int8", "LiteRT int8"])]
     fig, ax = plt.subplots(figsize=(8, 4))

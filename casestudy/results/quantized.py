@@ -51,7 +51,10 @@ def measure_variants(
         peaks = pool.map(lambda file: peak_memory_mb(model.name, file, TILE), files.values())
     table = pd.DataFrame(
         {
-            "size_mb": {name: _megabytes(model, file) for name, file in files.items()},
+            "size_mb": {
+                name: (file.stat().st_size if file else model.count_params() * 4) / 1e6
+                for name, file in files.items()
+            },
             "psnr_db": _mean_psnr_db(scores),
             "ssim": {name: table["ssim"].mean() for name, table in scores.items()},
             "seconds_per_megapixel": seconds_per_megapixel(scores),
@@ -93,10 +96,6 @@ def score_in_turns(
 def _mean_psnr_db(scores: Mapping[str, pd.DataFrame]) -> pd.Series:
     psnr_db = pd.DataFrame({name: table["psnr_db"] for name, table in scores.items()})
     return psnr_db[np.isfinite(psnr_db).all(axis=1)].mean()
-
-
-def _megabytes(model: keras.Model, file: Path | None) -> float:
-    return (file.stat().st_size if file else model.count_params() * 4) / 1e6
 
 
 def seconds_per_megapixel(scores: Mapping[str, pd.DataFrame]) -> pd.Series:

@@ -70,23 +70,12 @@ def delete_result(experiment: Experiment, method: str) -> None:
 
 @dataclass(frozen=True)
 class Method:
-    """A method to be tested.
+    """A method to be tested."""
 
-    Parameters
-    ----------
-    title : str
-        Its name in the comparison.
-    denoiser : Denoiser
-    model : keras.Model or None
-        The network, if it is one.
-    file : Path or None
-        The weights of the network.
-    """
-
-    title: str
+    title: str  # its name in the comparison
     denoiser: Denoiser
-    model: keras.Model | None = None
-    file: Path | None = None
+    model: keras.Model | None = None  # if it is a network
+    file: Path | None = None  # the weights of the network
 
 
 def score_methods(experiment: Experiment, methods: Sequence[Method]) -> list[pd.DataFrame]:

@@ -95,10 +95,7 @@ def submit_dnd(
     denoise, made_from, folder
         See `submit_sidd`; each box is denoised by itself.
 
-    Returns
-    -------
-    list of Path
-        The files, 3 GB together.
+    Returns the files, 3 GB in all.
 
     Raises
     ------

@@ -19,22 +19,14 @@ RECIPE = "released"  # the only one
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a recipe trains on.
+    """What a recipe trains on."""
 
-    Parameters
-    ----------
-    training : Patches
-        Real noise: PolyU's whole frames of the training scenes, at their own resolution. They
-        are JPEGs of the highest quality. PolyU's crops, and most photographs, have a lower one,
-        so `recompressed_share` compresses some patches again.
-    simulated_from : Patches
-        Clean photographs for simulated cameras: BSDS500's training part.
-    validation : Patches
-        Half of them PolyU's crops of other scenes, half other photographs with simulated noise.
-    """
-
+    # Real noise: PolyU's whole frames of the training scenes, at their own resolution. They are
+    # JPEGs of the highest quality. PolyU's crops, and most photographs, have a lower one, so
+    # `recompressed_share` compresses some patches again.
     training: Patches
-    simulated_from: Patches
+    simulated_from: Patches  # clean photographs for simulated cameras: BSDS500's training part
+    # Half of them PolyU's crops of other scenes, half other photographs with simulated noise.
     validation: Patches
 
 

@@ -39,25 +39,10 @@ class NotebookError(Exception):
 def execute(
     notebook: Notebook, parameters: dict[str, object], cell_timeout: float | None = None
 ) -> NotebookNode:
-    """Execute a notebook by papermill, in a kernel of its own, in the notebook's folder.
+    """Execute a notebook by papermill, in a kernel of its own and in the notebook's folder.
 
-    Parameters
-    ----------
-    notebook : Notebook
-    parameters : dict
-        Values to inject; the notebook declares all of them.
-    cell_timeout : float, optional
-        Longest time for one cell, in seconds.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-        The executed notebook.
-
-    Raises
-    ------
-    NotebookError
-        If a cell fails or takes too long, or if the kernel dies or does not start.
+    Returns the executed notebook. Raises NotebookError if a cell fails or takes more than
+    `cell_timeout` seconds, or if the kernel dies or does not start.
     """
     return papermill.execute_notebook(
         notebook.source,

@@ -22,17 +22,8 @@ def fetch_polyu(url: str = URL, registry: Path = REGISTRY) -> Path:
     Files that are there and right are not fetched again, so a later call resumes where an
     earlier one was interrupted.
 
-    Parameters
-    ----------
-    url : str
-        Address of the folder that holds the registry's names; ends in "/".
-    registry : Path
-        Lines of name and SHA-256.
-
-    Returns
-    -------
-    Path
-        The dataset's folder.
+    `url` is the address of a folder, with a "/" at its end. `registry` is a file with the names
+    and SHA-256 of the files in it. Returns the dataset's folder.
 
     Raises
     ------
