@@ -245,7 +245,7 @@ def plot_variants(table: pd.DataFrame) -> Figure:
 
 
 def plot_choice(table: pd.DataFrame) -> Figure:
-    """Draw PSNR against time, of networks in floats by Keras and in 8 bits; see `plot_variants`."""
+    """Draw PSNR against time: networks in floats by Keras, and in 8 bits; see `plot_variants`."""
     shown = table.reset_index()
     shown = shown[shown["variant"].isin(["Keras", "LiteRT dynamic-int8", "LiteRT int8"])]
     fig, ax = plt.subplots(figsize=(8, 4))
