@@ -158,7 +158,7 @@ def test_readme_shows_the_scores_of_the_cards(network):
         for name, cells in re.findall(r"^\| `([a-z0-9-]+)`: (.+) \|$", card, re.MULTILINE)
     }
     _, _, _, denoised_db, gain_db, _, ssim = rows["polyu"]
-    training, trainings = released.read_manifest(network), []
+    training, trainings = released.manifest(network), []
     while training:
         trainings.append(training)
         training = training["start"]

@@ -199,7 +199,7 @@ def _network(model: str, run: str | None, filters: int) -> tuple:
     from casestudy.training.manifest import load_training, read_manifest
 
     if not run:
-        return load(model), released.read_manifest(model)
+        return load(model), released.manifest(model)
     network = build(model, **({"filters": filters} if filters else {}))
     folder = reports_root() / run_name("", run) / "models"
     load_training(network, folder)

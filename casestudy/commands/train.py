@@ -108,7 +108,7 @@ def _network(model: str, settings: dict[str, object], start: str) -> tuple:
     if start == "random":
         return network, None
     load_weights(network, released.released_file(model, ".safetensors"))
-    return network, released.read_manifest(model)
+    return network, released.manifest(model)
 
 
 def _patches(recipe: str | None, settings: dict[str, object], folder: Path) -> dict[str, object]:

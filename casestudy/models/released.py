@@ -51,7 +51,7 @@ def read_history(network: str) -> "pd.DataFrame":
     return pd.read_csv(released_file(network, ".history.csv"))
 
 
-def read_manifest(network: str) -> dict[str, object]:
+def manifest(network: str) -> dict[str, object]:
     """Return the record of a released network's training; see `casestudy.training.manifest`."""
     return json.loads(released_file(network, ".json").read_text())
 

@@ -122,7 +122,7 @@ def networks_to_test(
     here = Method(title + TRAINED_HERE, network_denoiser(model), model, file)
     title = released.titles()[released_name]
     table = experiment.test.table
-    known = seen(released.read_manifest(released_name), table, table["dataset"].iloc[0])
+    known = seen(released.manifest(released_name), table, table["dataset"].iloc[0])
     if known.any():
         images = table.loc[known, "image"]
         print(
@@ -159,7 +159,7 @@ def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:
         files = (folder / "models").glob("*.json") if networks != "released" else ()
         manifests = [json.loads(file.read_text()) for file in files]
         if networks != "trained":
-            manifests += [released.read_manifest(name) for name in released.titles()]
+            manifests += [released.manifest(name) for name in released.titles()]
         known = np.zeros(len(noisy), bool)
         for manifest in manifests:
             scenes = seen_scenes(manifest, dataset)

@@ -148,7 +148,7 @@ def test_train_goes_on_from_the_released_weights(pair_folder, tmp_path, monkeypa
     assert result.exit_code == 0, result.output
     folder = tmp_path / "reports" / "own" / "models"
     manifest = json.loads((folder / "autoencoder.json").read_text())
-    assert manifest["start"] == released.read_manifest("autoencoder")
+    assert manifest["start"] == released.manifest("autoencoder")
     trained = models.build("autoencoder", seed=1)
     load_weights(trained, folder / "autoencoder.safetensors")
     expected = models.load("autoencoder").get_weights()

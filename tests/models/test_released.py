@@ -47,7 +47,7 @@ class TestEveryNetwork:
         assert gain > LEAST_GAIN[network]
 
     def test_history_and_manifest_tell_of_the_same_training(self, network):
-        history, manifest = released.read_history(network), released.read_manifest(network)
+        history, manifest = released.read_history(network), released.manifest(network)
         assert manifest["identity"]["network"] == network
         assert len(history) == manifest["last"]["epoch"]
         assert history["val_psnr_db"].max() == pytest.approx(manifest["best"]["val_psnr_db"])
@@ -55,7 +55,7 @@ class TestEveryNetwork:
         assert manifest["dB lost by 16 bits"] <= 0.005
 
     def test_saw_none_of_the_held_out_scenes(self, network):
-        for part in released.read_manifest(network)["data"].values():
+        for part in released.manifest(network)["data"].values():
             if part["dataset"].startswith("polyu"):
                 assert not set(part["scenes"]) & set(TEST_SCENES)
 
@@ -114,7 +114,7 @@ class TestNetworksToTest:
     ):
         experiment = open_experiment("sample", str(tmp_path), patch_size=128, max_pairs=12)
         seen = {"dataset": "sample", "images": list(experiment.test.table["image"]), "scenes": []}
-        monkeypatch.setattr(released, "read_manifest", lambda name: {"data": {"training": seen}})
+        monkeypatch.setattr(released, "manifest", lambda name: {"data": {"training": seen}})
         networks = networks_to_test("RIDNet", models.build("ridnet"), experiment, "ridnet")
         assert [network.title for network in networks] == [f"RIDNet{TRAINED_HERE}"]
         assert "left out" in capsys.readouterr().out
