@@ -13,8 +13,6 @@ from casestudy.files.folders import reports_root, run_name
 from casestudy.files.writing import written_whole
 from casestudy.models import released
 
-TRAINED_HERE = ", trained here"  # ends the name of a network that a run trained itself
-
 
 def file_name(method: str) -> str:
     """Return a method's name as a file name: lower case, words joined by hyphens."""
@@ -67,12 +65,10 @@ def load_scores(run_folder: Path, networks: str = "all") -> pd.DataFrame:
         print(f"{np.sum(~finite)} patches without an error, whose PSNR is infinite, are left out.")
     tables = [t.assign(gain_db=t["psnr_db"] - noisy["psnr_db"])[finite] for t in tables]
     scores = pd.concat(tables, ignore_index=True)
-    chosen = {
-        "released": scores["method"].isin(released.titles().values()),
-        "trained": scores["method"].str.endswith(TRAINED_HERE),
-        "all": scores["parameters"] > 0,
-    }
-    return scores[chosen[networks] | (scores["parameters"] == 0)].reset_index(drop=True)
+    is_network = scores["parameters"] > 0
+    is_released = scores["method"].isin(released.titles().values())
+    left_out = {"released": is_network & ~is_released, "trained": is_released, "all": False}
+    return scores[~is_network | ~np.array(left_out[networks])].reset_index(drop=True)
 
 
 def load_examples(run_folder: Path, method: str) -> np.ndarray:

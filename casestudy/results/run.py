@@ -14,10 +14,11 @@ from casestudy.data.experiment import Experiment
 from casestudy.denoising.tiles import Denoiser, network_denoiser
 from casestudy.files.writing import written_whole
 from casestudy.models import released
-from casestudy.results.comparison import TRAINED_HERE, file_name, load_scores
+from casestudy.results.comparison import file_name, load_scores
 from casestudy.results.metrics import denoise_patches, noisy_psnr_db, score
 from casestudy.training.manifest import seen, seen_scenes
 
+TRAINED_HERE = ", trained here"  # added to the title of a network that a run trained itself
 EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are shown
 
 

@@ -10,7 +10,7 @@ from casestudy.data.checking.soundness import judge
 from casestudy.data.patches import Patches, cut_patches
 from casestudy.models import NETWORKS
 
-FRAMES, CROPS, PHOTOGRAPHS = "polyu-frames", "polyu", "bsds500"
+FRAMES, CROPS, CAPTURES, CLEAN = "polyu-frames", "polyu", "bsds500", "bsds500-clean"
 PATCH = 160  # px, a third of a photograph of BSDS500
 VALIDATION_PATCHES = 24  # of each dataset
 
@@ -57,16 +57,16 @@ def training_data() -> TrainingData:
     """
     frames = [p for p in load_pairs(FRAMES) if p.part == "train" and _is_sound(p)]
     crops = [p for p in load_pairs(CROPS) if p.part == "validation"]
-    photographs = [p for p in load_pairs(f"{PHOTOGRAPHS}-clean") if p.part == "train"]
-    captures = [p for p in load_pairs(PHOTOGRAPHS) if p.part == "validation"]
-    validation = cut_patches(f"{CROPS}, {PHOTOGRAPHS}", [*crops, *captures], PATCH)
+    photographs = [p for p in load_pairs(CLEAN) if p.part == "train"]
+    captures = [p for p in load_pairs(CAPTURES) if p.part == "validation"]
+    validation = cut_patches(f"{CROPS}, {CAPTURES}", [*crops, *captures], PATCH)
     chosen = [
         validation.of_images([pair.id for pair in pairs]).spread(VALIDATION_PATCHES).rows
         for pairs in (crops, captures)
     ]
     return TrainingData(
         training=cut_patches(FRAMES, frames, PATCH),
-        simulated_from=cut_patches(f"{PHOTOGRAPHS}-clean", photographs, PATCH),
+        simulated_from=cut_patches(CLEAN, photographs, PATCH),
         validation=validation.take(np.concatenate(chosen)),
     )
 

@@ -122,7 +122,7 @@ def forget_job() -> None:
 def runtimes() -> list[str]:
     """Return the runtimes that are installed."""
     there = find_spec("openvino") and find_spec("nncf")
-    return [name for name in RUNTIMES if there or not name.startswith("openvino")]
+    return [name for name in RUNTIMES if there or name != "openvino-int8"]
 
 
 def methods() -> dict[str, str]:
