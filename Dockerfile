@@ -8,6 +8,6 @@ RUN pip install --no-cache-dir '.[app]'
 USER app
 # The 8-bit networks are made here, once, instead of at every start.
 RUN python -c "from casestudy.denoising.litert import litert_file; from casestudy.models import released; \
-    [litert_file(network, 'int8') for network in released.NETWORKS]"
+    [litert_file(network, 'int8') for network in released.titles()]"
 EXPOSE 8501
 CMD ["casestudy", "app", "--address", "0.0.0.0"]

@@ -34,7 +34,7 @@ reference: $(INSTALLED) ## Make the tracked reference reports again
 	rm -rf reports/reference/models
 	$(BIN)/casestudy report --run reference
 
-lock: ## Resolve the exact versions anew (needs uv)
+lock: ## Resolve the exact versions again (needs uv)
 	uv pip compile pyproject.toml --extra app --extra dev --extra openvino --universal --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --upgrade --quiet -o requirements.lock
 
