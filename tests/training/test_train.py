@@ -224,7 +224,7 @@ class TestRefusals:
     def test_weights_that_were_changed_since(self, patches, tmp_path):
         trained(patches, tmp_path)
         (tmp_path / "autoencoder.safetensors").write_bytes(b"")
-        with pytest.raises(CaseStudyError, match=r"autoencoder\.safetensors is not what"):
+        with pytest.raises(CaseStudyError, match=r"autoencoder\.safetensors is not the file"):
             trained(patches, tmp_path)
 
     def test_weights_that_were_trained_on_what_is_tested(self, pair_folder, tmp_path):
