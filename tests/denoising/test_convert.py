@@ -262,7 +262,8 @@ def test_the_command_writes_file_and_card(tmp_path):
     assert "`casestudy quantize autoencoder --to int8 --floats up1`" in card
     assert "H and W multiples of 8" in card and "and the blocks up1" in card
     whole, quantized, difference = re.search(
-        r"([\d.]+) dB in floats with Keras, ([\d.]+) dB with\nthis file, a difference of ([-+][\d.]+) dB",
+        r"([\d.]+) dB in floats with Keras, ([\d.]+) dB with\nthis file, a difference of "
+        r"([-+][\d.]+) dB",
         card,
     ).groups()
     assert float(difference) == pytest.approx(float(quantized) - float(whole), abs=0.0011)
