@@ -27,7 +27,7 @@ def data_list() -> None:
 
 
 @data_app.command("fetch", cls=Named)
-def data_fetch(dataset: Annotated[str, typer.Argument(help="{fetched}.")]) -> None:
+def data_fetch(dataset: Annotated[str, typer.Argument(help="The dataset: {fetched}.")]) -> None:
     """Download a dataset into the data root; after an interruption, the same command resumes."""
     # Imported here for a fast start-up.
     from casestudy.data.getting.fetch import fetch
@@ -38,7 +38,7 @@ def data_fetch(dataset: Annotated[str, typer.Argument(help="{fetched}.")]) -> No
 
 @data_app.command("add", cls=Named)
 def data_add(
-    dataset: Annotated[str, typer.Argument(help="{added}.")],
+    dataset: Annotated[str, typer.Argument(help="The dataset: {added}.")],
     archives: Annotated[list[Path], typer.Argument(help="Zip or tar files you downloaded.")],
 ) -> None:
     """Verify archives of a dataset and unpack them into the data root.
@@ -72,10 +72,14 @@ def data_check(dataset: Dataset) -> None:
 @data_app.command("prepare")
 def data_prepare(
     dataset: Dataset,
-    protocol: Annotated[str, typer.Option(help="native, or article: resize first.")] = "native",
-    patch_size: Annotated[int, typer.Option(help="Pixels: 32, 64, 128, 256 or 512.")] = 256,
+    protocol: Annotated[
+        str, typer.Option(metavar="[native|article]", help="With article, resize to 1024x1024.")
+    ] = "native",
+    patch_size: Annotated[
+        int, typer.Option(help="Side of a patch in pixels: 32, 64, 128, 256 or 512.")
+    ] = 256,
 ) -> None:
-    """Cut a dataset into patches before notebooks and trainings, which else do it themselves.
+    """Cut a dataset into patches before notebooks and trainings, which otherwise do it themselves.
 
     Example: casestudy data prepare sidd --protocol article
     """

@@ -43,7 +43,9 @@ app.add_typer(data_app, name="data")
 
 Dataset = Annotated[str, typer.Option(help="A name from `casestudy data list`, or folder:PATH.")]
 Released = Annotated[str, typer.Argument(help="The network: {released}.")]
-Method = Annotated[str, typer.Option(help="{released}; or nlm, the filter Non-Local Means.")]
+Method = Annotated[
+    str, typer.Option(help="The method: {released}; or nlm, the filter Non-Local Means.")
+]
 Runtime = Annotated[
     Literal["keras", "litert", "litert-int8", "openvino-int8"],
     typer.Option(help="What runs a network; int8: in 8-bit integers, which is faster on CPUs."),
