@@ -89,17 +89,9 @@ def open_experiment(
     split_by = split_by or SPLITS[protocol]
     pairs = _choose_pairs(dataset, split_by, max_pairs)
     patches = cut_patches(dataset, pairs, patch_size, protocol)
-    train, validation, test = (
-        patches.of_images([pair.id for pair in part])
-        for part in split_pairs(pairs, split_by, seed)
-    )
-    return Experiment(
-        folder=Path(run_folder) if run_folder else reports_root() / run_name(dataset),
-        seed=seed,
-        train=train,
-        validation=validation,
-        test=test,
-    )
+    folder = Path(run_folder) if run_folder else reports_root() / run_name(dataset)
+    parts = split_pairs(pairs, split_by, seed)
+    return Experiment(folder, seed, *(patches.of_images([p.id for p in part]) for part in parts))
 
 
 def refuse_unusable(

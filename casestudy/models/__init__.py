@@ -1,4 +1,7 @@
-"""The networks, one file each, and how to build or load one by its name."""
+"""The networks, one file each, and how to build or load one by its name.
+
+Imports `files`.
+"""
 
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
