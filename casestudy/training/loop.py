@@ -30,7 +30,7 @@ from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.devices import device_names, on_gpu
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.training.checkpoint import delete_checkpoint, load_checkpoint, save_checkpoint
-from casestudy.training.losses import level_map_loss, psnr_db
+from casestudy.training.losses import PSNR, level_map_loss
 from casestudy.training.manifest import load_training, read_manifest
 from casestudy.training.optimizers import Muon
 from casestudy.training.settings import LOSSES, TrainingSettings
@@ -149,7 +149,7 @@ class Training:
             self.optimizer,
             {"denoised": loss.image, LEVEL_MAP: level_map_loss} if with_map else loss.image,
             loss_weights={"denoised": 1, LEVEL_MAP: loss.map_weight} if with_map else None,
-            metrics={"denoised": [psnr_db]} if with_map else [psnr_db],
+            metrics={"denoised": [PSNR()]} if with_map else [PSNR()],
             steps_per_execution=STEPS_ON_GPU if on_gpu() else 1,
         )
         self.optimizer.build(self.trained.trainable_variables)
@@ -209,7 +209,7 @@ class Training:
         self._arrays()  # checks the weights: behind a ReLU, NaN may not reach the loss
         validation = self.trained.evaluate(self.validation, verbose=0, return_dict=True)
         val_psnr_db = next(v for name, v in validation.items() if name.endswith("psnr_db"))
-        if not math.isfinite(validation["loss"] + val_psnr_db):
+        if not math.isfinite(validation["loss"]):
             raise self._diverged(f"validation loss after epoch {progress.epoch + 1}")
         row = {
             "epoch": progress.epoch + 1,

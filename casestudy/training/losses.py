@@ -7,6 +7,7 @@ Images and maps are float tensors of shape (N, H, W, 3), images in [0, 1]; losse
 noise level map holds the standard deviation of the noise.
 """
 
+import keras
 from keras import ops
 
 ALPHA = 0.3  # weight of over-estimating noise; under-estimating weighs 1 - ALPHA
@@ -38,10 +39,20 @@ def level_map_loss(level_map, estimate):
     return asymmetric + SMOOTHNESS_WEIGHT * total_variation(estimate)
 
 
-def psnr_db(clean, denoised):
-    """Return the PSNR of each image in dB, the denoised one clipped to [0, 1]; shape (N,).
+class PSNR(keras.metrics.Mean):
+    """The mean PSNR of images in dB, for results clipped to [0, 1].
 
-    Equal images score 100 dB.
+    As in the means of `casestudy.results`, images without an error are left out, since their PSNR
+    is infinite. Where no image has an error, so is the mean.
     """
-    error = ops.mean(ops.square(ops.clip(denoised, 0, 1) - clean), axis=(1, 2, 3))
-    return -10 * ops.log10(ops.maximum(error, 1e-10))
+
+    def __init__(self):
+        super().__init__(name="psnr_db")
+
+    def update_state(self, clean, denoised, sample_weight=None):
+        error = ops.mean(ops.square(ops.clip(denoised, 0, 1) - clean), axis=(1, 2, 3))
+        inexact = error > 0
+        super().update_state(-10 * ops.log10(ops.where(inexact, error, 1)), inexact)
+
+    def result(self):
+        return ops.where(self.count > 0, super().result(), float("inf"))

@@ -3,7 +3,7 @@ import pytest
 
 from casestudy.data.batches import UNKNOWN
 from casestudy.results.metrics import psnr
-from casestudy.training.losses import asymmetric_loss, level_map_loss, psnr_db, total_variation
+from casestudy.training.losses import PSNR, asymmetric_loss, level_map_loss, total_variation
 
 
 def constant(value):
@@ -43,9 +43,23 @@ def test_the_level_maps_loss_is_weighted_as_in_the_paper():
     assert float(level_map_loss(constant(0.3), estimate)) == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_metric_is_the_psnr_of_the_clipped_image():
+def test_the_metric_is_the_mean_psnr_of_the_clipped_images():
     rng = np.random.default_rng(0)
-    clean = rng.random((3, 8, 8, 3), np.float32)
+    clean = rng.random((5, 8, 8, 3), np.float32)
     denoised = clean + rng.normal(0, 0.2, clean.shape).astype(np.float32)
     expected = [psnr(c, np.clip(d, 0, 1)) for c, d in zip(clean, denoised, strict=True)]
-    np.testing.assert_allclose(psnr_db(clean, denoised), expected, rtol=1e-5)
+    metric = PSNR()
+    for batch in (slice(0, 3), slice(3, 5)):
+        metric.update_state(clean[batch], denoised[batch])
+    assert float(metric.result()) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_the_metric_leaves_out_images_without_an_error():
+    clean = np.zeros((2, 8, 8, 3), np.float32)
+    denoised = np.stack([clean[0], clean[1] + 0.1])
+    metric = PSNR()
+    metric.update_state(clean, denoised)
+    assert float(metric.result()) == pytest.approx(20, rel=1e-5)  # 10 log10(1 / 0.1^2)
+    metric.reset_state()
+    metric.update_state(clean, clean)
+    assert float(metric.result()) == np.inf

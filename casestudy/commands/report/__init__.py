@@ -31,7 +31,6 @@ def report(
     force: bool = False,
     notebooks: Path | None = None,
     reports: Path | None = None,
-    cell_timeout: float | None = None,
 ) -> Path:
     """Execute the notebooks that are not up to date; write their pages and an index.
 
@@ -41,8 +40,6 @@ def report(
         Options of the command `casestudy report`; `parameters` by name.
     notebooks, reports : Path, optional
         Folders other than the project's.
-    cell_timeout : float, optional
-        Longest time for one cell, in seconds; by default, no limit.
 
     Returns
     -------
@@ -74,7 +71,7 @@ def report(
         except CaseStudyError as error:
             write_index(folder, dataset, earlier_cards(folder), f"Nothing was run. {error}")
             raise
-        batch = Batch(folder, dataset, data_hash, values, found, plan, cell_timeout)
+        batch = Batch(folder, dataset, data_hash, values, found, plan)
         try:
             batch.run(chosen if force else [])
         finally:

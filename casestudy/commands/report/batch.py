@@ -42,7 +42,6 @@ class Batch:
     values: dict[str, object]  # the parameters that the user gave, checked
     notebooks: dict[str, Notebook]  # all of them, by stem
     plan: list[str]  # stems of those to bring up to date, in order
-    cell_timeout: float | None  # seconds
     failures: dict[str, str] = field(default_factory=dict)  # messages, by stem
     stopped: dict[str, list[str]] = field(default_factory=dict)  # failed needs, by stem
 
@@ -86,7 +85,7 @@ class Batch:
         key, before, start = self._key(notebook), self._results(), time.monotonic()
         in_training = self._in_training()
         try:
-            content = execute(notebook, self._parameters(notebook), self.cell_timeout)
+            content = execute(notebook, self._parameters(notebook))
             in_training |= self._in_training()
             after = self._results()
             written = {name for name, state in after.items() if before.get(name) != state}

@@ -13,7 +13,7 @@ import papermill
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.engines import Engine, papermill_engines
 from tqdm import tqdm
@@ -36,13 +36,11 @@ class NotebookError(Exception):
         self.content, self.cell_id = content, cell_id
 
 
-def execute(
-    notebook: Notebook, parameters: dict[str, object], cell_timeout: float | None = None
-) -> NotebookNode:
+def execute(notebook: Notebook, parameters: dict[str, object]) -> NotebookNode:
     """Execute a notebook by papermill, in a kernel of its own and in the notebook's folder.
 
-    Returns the executed notebook. Raises NotebookError if a cell fails or takes more than
-    `cell_timeout` seconds, or if the kernel dies or does not start.
+    Returns the executed notebook. Raises NotebookError if a cell fails, or if the kernel dies or
+    does not start.
     """
     return papermill.execute_notebook(
         notebook.source,
@@ -51,7 +49,6 @@ def execute(
         engine_name="cell by cell",
         kernel_name="python3",
         notebook=notebook,
-        cell_timeout=cell_timeout,
     )
 
 
@@ -60,24 +57,18 @@ class _CellByCell(Engine):
 
     @classmethod
     def execute_notebook(
-        cls,
-        nb: NotebookNode,
-        kernel_name: str,
-        notebook: Notebook,
-        cell_timeout: float | None,
-        **_options: object,
+        cls, nb: NotebookNode, kernel_name: str, notebook: Notebook, **_options: object
     ) -> NotebookNode:
-        _execute(notebook, nb, cell_timeout)
+        _execute(notebook, nb)
         return nb
 
 
 papermill_engines.register("cell by cell", _CellByCell)
 
 
-def _execute(notebook: Notebook, content: NotebookNode, cell_timeout: float | None) -> None:
+def _execute(notebook: Notebook, content: NotebookNode) -> None:
     client = NotebookClient(
         content,
-        timeout=cell_timeout,
         kernel_name="python3",
         coalesce_streams=True,
         raise_on_iopub_timeout=True,  # rather than lose outputs that come late
@@ -95,7 +86,7 @@ def _execute(notebook: Notebook, content: NotebookNode, cell_timeout: float | No
                 print(f"      {place}", file=sys.stderr, flush=True)
             try:
                 client.execute_cell(cell, position)
-            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            except (CellExecutionError, DeadKernelError) as error:
                 reason = _reason(error, client, log)
                 message = f"{notebook.stem}, {place}: {reason}"
                 raise NotebookError(message, content, cell.id) from None
@@ -147,8 +138,6 @@ def _place(notebook: Notebook, cell: NotebookNode) -> str:
 def _reason(error: Exception, client: NotebookClient, log: BinaryIO) -> str:
     if isinstance(error, DeadKernelError):
         return _cause_of_death(client, log)
-    if isinstance(error, CellTimeoutError):
-        return _first_line(str(error))
     reason = _first_line(f"{error.ename}: {error.evalue}")
     if error.ename == "SystemExit":
         reason += " (a cell must not call exit(): the cells after it never ran)"
