@@ -3,7 +3,18 @@
 from casestudy import CaseStudyError
 from casestudy.data.dataset import Dataset
 from casestudy.data.pairs import Pair
-from casestudy.data.sets import bsds500, folder, polyu, renoir, sample, sidd, sidd_blocks
+from casestudy.data.sets import (
+    bsds500,
+    clean,
+    folder,
+    polyu,
+    renoir,
+    renoir_crops,
+    sample,
+    sidd,
+    sidd_blocks,
+    sidd_crops,
+)
 from casestudy.files.folders import own_folder
 
 SIDD_AND_RENOIR = Dataset(
@@ -28,6 +39,10 @@ DATASETS: dict[str, Dataset] = {
         renoir.RENOIR,
         SIDD_AND_RENOIR,
         sidd_blocks.VALIDATION,
+        sidd_crops.CROPS,
+        renoir_crops.CROPS,
+        clean.CLEAN,
+        clean.KODAK,
     )
 }
 

@@ -1,0 +1,58 @@
+"""Crops of RENOIR: real noise of one Canon camera in dim light; see `casestudy.data.sets.renoir`.
+
+The clean frames were shifted onto the noisy ones and, where two agree, averaged. `pairs.csv`
+lists the crops, `NAME_noisy.png` and `NAME_gt.png`, with the scene that each shows.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from casestudy import CaseStudyError
+from casestudy.data.dataset import Dataset
+from casestudy.data.pairs import FilePair
+from casestudy.data.sets.renoir import CAMERAS, RENOIR
+from casestudy.files.folders import data_root
+
+TABLE = "renoir/pairs.csv"
+VALIDATION_SCENES = {28, 31, 38}
+
+
+def _find() -> tuple[list[FilePair], list[Path]]:
+    """Return the crops; those to train on whose two images agree only in part are left out."""
+    table = data_root() / TABLE
+    if not table.is_file():
+        raise CaseStudyError(
+            f"{table} is not there. Set CASESTUDY_DATA to the folder that holds {TABLE}."
+        )
+    rows = pd.read_csv(table)
+    return [
+        _pair(table.parent, row)
+        for row in rows.sort_values("name").itertuples()
+        if row.part == "test" or row.sound == "yes"
+    ], []
+
+
+def _pair(folder: Path, row) -> FilePair:
+    noisy, clean = (folder / row.part / f"{row.name}_{kind}.png" for kind in ("noisy", "gt"))
+    if missing := [file for file in (noisy, clean) if not file.is_file()]:
+        raise CaseStudyError(f"{missing[0]} is not there, though {TABLE} lists it. Copy it again.")
+    return FilePair(
+        id=row.name,
+        scene=f"T3i_Batch_{row.scene:03d}",  # as in the whole set
+        camera=CAMERAS["T3i"],
+        part="validation" if row.scene in VALIDATION_SCENES else row.part,
+        noisy_path=noisy,
+        clean_path=clean,
+    )
+
+
+CROPS = Dataset(
+    name="renoir-crops",
+    summary="RENOIR crops, about 512x512, real noise of a Canon EOS Rebel T3i in dim light",
+    terms=RENOIR.terms,
+    get=f"put the crops and their table into renoir/ in the data root ({TABLE})",
+    where=lambda found: str(data_root() / "renoir"),
+    find=_find,
+    families=RENOIR.families,
+)
