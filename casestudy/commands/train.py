@@ -33,6 +33,10 @@ def train(
         str | None,
         typer.Option(help="Folder in reports/.  [default: the recipe's or dataset's name]"),
     ] = None,
+    allow_missing: Annotated[
+        bool,
+        typer.Option("--allow-missing", help="Let a recipe do without datasets that are missing."),
+    ] = False,
     start: Annotated[
         Literal["random", "released"],
         typer.Option(help="First weights: random, or those of the released network."),
@@ -61,7 +65,7 @@ def train(
     settings = check_parameters(settings, Parameters)
     network, first = _network(model, settings, start)
     folder = reports_root() / run_name(recipe or settings["dataset"], run) / "models"
-    patches = _patches(recipe, settings, folder)
+    patches = _patches(recipe, allow_missing, settings, folder)
     chosen = {name: value for name, value in settings.items() if name in TRAINING}
     try:
         history = train(
@@ -90,7 +94,7 @@ def _of_recipe(context: typer.Context, name: str, network: str) -> dict[str, obj
         for option in context.params
         if context.get_parameter_source(option).name == "COMMANDLINE"
     }
-    if others := sorted(given & DATA):
+    if others := sorted(given & (DATA | {"simulated_share"})):
         option = others[0].replace("_", "-")
         raise CaseStudyError(f"--{option}: recipe {name} has its own data. Leave it out.")
     return {k: value for k, value in recipes.recipe(name, network).items() if k not in given}
@@ -111,18 +115,20 @@ def _network(model: str, settings: dict[str, object], start: str) -> tuple:
     return network, released.manifest(model)
 
 
-def _patches(recipe: str | None, settings: dict[str, object], folder: Path) -> dict[str, object]:
+def _patches(
+    recipe: str | None, allow_missing: bool, settings: dict[str, object], folder: Path
+) -> dict[str, object]:
     """Return the patches of a recipe, or of a dataset, by their names in `train`."""
     # Imported here for a fast start-up: Keras takes seconds.
     from casestudy.data.experiment import open_experiment
     from casestudy.training import recipes
 
     if recipe:
-        data = recipes.training_data()
+        data = recipes.training_data(allow_missing)
         return {
             "train_patches": data.training,
             "validation_patches": data.validation,
-            "simulated_from": data.simulated_from,
+            "sources": data.sources,
         }
     limits = settings["max_train_patches"], settings["max_validation_patches"]
     chosen = {

@@ -27,8 +27,7 @@ _RECIPE = {
     "optimizer": "muon",
     "learning_rate": 6e-4,
     "warmup_steps": 100,
-    "simulated_share": 0.4,
-    "recompressed_share": 0.75,
+    "recompressed_share": 0.6,
     "exposure_matched": True,
     "bfloat16": False,
 }
@@ -70,6 +69,12 @@ NETWORKS: dict[str, Network] = {
         floats=("estimate", "fusion", "pyramid8.up1", "pyramid8.out", "pyramid8.enlarge"),
         recipe=_RECIPE,
         released=True,
+    ),
+    "drunet": Network(
+        build="casestudy.models.drunet:build_drunet",
+        title="DRUNet, a third of the width",
+        multiple=8,
+        recipe=_RECIPE | {"batch_size": 8, "learning_rate": 1e-3, "clip_norm": 1.0},
     ),
     "ridnet": Network(
         build="casestudy.models.ridnet:build_ridnet",

@@ -11,7 +11,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from tensorboard.summary import Writer
 from tqdm import tqdm
 
 from casestudy import CaseStudyError
-from casestudy.data.batches import PatchBatches
+from casestudy.data.batches import PatchBatches, Source
 from casestudy.data.patches import Patches
 from casestudy.files import provenance
 from casestudy.files.writing import remove_unfinished, written_whole
@@ -62,11 +62,17 @@ class Training:
         self,
         model: keras.Model,
         data: dict[str, Patches],
+        sources: Mapping[str, Source],
         settings: TrainingSettings,
         folder: Path,
         start: dict[str, object] | None,
     ):
-        self.model, self.data, self.settings, self.folder = model, data, settings, folder
+        self.model, self.settings, self.folder = model, settings, folder
+        self.sources = dict(sources)
+        if settings.simulated_share:
+            share = settings.simulated_share
+            self.sources["simulated"] = Source(data["training"], share, "camera")
+        self.data = data | {name: source.patches for name, source in self.sources.items()}
         self.start = start
         self.progress = Progress()
         self.commit = provenance.commit()  # now, because the code may change during the training
@@ -79,7 +85,11 @@ class Training:
                 "precision": model.get_layer(index=1).dtype_policy.name,
                 "first weights": _digest(map(keras.ops.convert_to_numpy, model.weights)),
             }
-            | {f"{part} patches": patches.digest()[:16] for part, patches in data.items()}
+            | {f"{part} patches": patches.digest()[:16] for part, patches in self.data.items()}
+            | {
+                f"{name} source": [source.share, source.noise, source.recompressed]
+                for name, source in self.sources.items()
+            }
         )
 
     def run(self, devices: int, tensorboard: bool) -> pd.DataFrame:
@@ -119,10 +129,9 @@ class Training:
             settings.batch_size,
             settings.crop_size,
             training=True,
-            simulated_share=settings.simulated_share,
+            sources=list(self.sources.values()),
             recompressed_share=settings.recompressed_share,
             exposure_matched=settings.exposure_matched,
-            simulated_from=self.data.get("simulated"),
             level_maps=with_map,
             seed=settings.seed,
             workers=os.cpu_count() if on_gpu() else 1,

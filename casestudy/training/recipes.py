@@ -1,16 +1,20 @@
 """How the released networks are trained: on which data, with which settings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from casestudy import CaseStudyError
+from casestudy.data.batches import Source
 from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.checking.soundness import judge
 from casestudy.data.patches import Patches, cut_patches
 from casestudy.models import NETWORKS
 
-FRAMES, CROPS, CAPTURES, CLEAN = "polyu-frames", "polyu", "bsds500", "bsds500-clean"
+FRAMES, CROPS, CAPTURES = "polyu-frames", "polyu", "bsds500"
+CLEAN = "bsds500-clean", "clean"
+RENOIR, PHONES = "renoir-crops", "sidd-crops"
 PATCH = 160  # px, a third of a photograph of BSDS500
 VALIDATION_PATCHES = 24  # of each dataset
 
@@ -25,8 +29,10 @@ class TrainingData:
     # JPEGs of the highest quality. PolyU's crops, and most photographs, have a lower one, so
     # `recompressed_share` compresses some patches again.
     training: Patches
-    simulated_from: Patches  # clean photographs for simulated cameras: BSDS500's training part
-    # Half of them PolyU's crops of other scenes, half other photographs with simulated noise.
+    # By name: real noise of other cameras, and clean photographs that get simulated noise. Each
+    # has a share of the examples; what is left is `training`'s.
+    sources: Mapping[str, Source]
+    # Patches of other scenes, as many of each dataset: real noise, and simulated cameras.
     validation: Patches
 
 
@@ -47,28 +53,62 @@ def recipe(name: str, network: str) -> dict[str, object]:
     return dict(settings[network])
 
 
-def training_data() -> TrainingData:
+def training_data(allow_missing: bool = False) -> TrainingData:
     """Cut the data of the recipes into patches; pairs that are not sound are left out.
+
+    Parameters
+    ----------
+    allow_missing : bool
+        Do without datasets that are not there, except for PolyU and BSDS500.
 
     Raises
     ------
     CaseStudyError
-        If the datasets are not there.
+        If a dataset is not there; the message says how to get it.
     """
-    frames = [p for p in load_pairs(FRAMES) if p.part == "train" and _is_sound(p)]
-    crops = [p for p in load_pairs(CROPS) if p.part == "validation"]
-    photographs = [p for p in load_pairs(CLEAN) if p.part == "train"]
-    captures = [p for p in load_pairs(CAPTURES) if p.part == "validation"]
-    validation = cut_patches(f"{CROPS}, {CAPTURES}", [*crops, *captures], PATCH)
+    pairs = {name: load_pairs(name) for name in (FRAMES, CROPS, CAPTURES, CLEAN[0])}
+    for name in (CLEAN[1], RENOIR, PHONES):
+        try:
+            pairs[name] = load_pairs(name)
+        except CaseStudyError as error:
+            if not allow_missing:
+                raise CaseStudyError(
+                    f"{error} To train without it, use --allow-missing."
+                ) from None
+            print(f"{name} is missing; the recipe does without it.")
+
+    def cut(*names: str) -> Patches:
+        there = [name for name in names if name in pairs]
+        chosen = [pair for name in there for pair in pairs[name] if pair.part in ("train", None)]
+        return cut_patches(", ".join(there), chosen, PATCH)
+
+    frames = [p for p in pairs[FRAMES] if p.part == "train" and _is_sound(p)]
+    clean = cut(*CLEAN)
+    sources = {
+        "simulated cameras": Source(clean, 0.22, "camera"),
+        "mixed noise": Source(clean, 0.25, "mixture"),
+        "clean": Source(clean, 0.05, "none"),
+    }
+    if RENOIR in pairs:
+        sources["renoir"] = Source(cut(RENOIR), 0.12, recompressed=0.3)
+    if PHONES in pairs:
+        sources["phones"] = Source(cut(PHONES), 0.08, recompressed=0.3)
+    return TrainingData(cut_patches(FRAMES, frames, PATCH), sources, _validation(pairs))
+
+
+def _validation(pairs: Mapping[str, list[Pair]]) -> Patches:
+    tested = {
+        name: [pair for pair in pairs[name] if pair.part == "validation"]
+        for name in (CROPS, CAPTURES, RENOIR, PHONES)
+        if name in pairs
+    }
+    together = [pair for chosen in tested.values() for pair in chosen]
+    patches = cut_patches(", ".join(tested), together, PATCH)
     chosen = [
-        validation.of_images([pair.id for pair in pairs]).spread(VALIDATION_PATCHES).rows
-        for pairs in (crops, captures)
+        patches.of_images([pair.id for pair in each]).spread(VALIDATION_PATCHES).rows
+        for each in tested.values()
     ]
-    return TrainingData(
-        training=cut_patches(FRAMES, frames, PATCH),
-        simulated_from=cut_patches(CLEAN, photographs, PATCH),
-        validation=validation.take(np.concatenate(chosen)),
-    )
+    return patches.take(np.concatenate(chosen))
 
 
 def _is_sound(pair: Pair) -> bool:

@@ -1,6 +1,7 @@
 """Train a network in a folder, or load what was trained there before."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from casestudy import CaseStudyError
+from casestudy.data.batches import Source
 from casestudy.data.cutting import MANIFEST
 from casestudy.data.experiment import Experiment
 from casestudy.data.patches import Patches
@@ -28,7 +30,7 @@ def train(
     epochs: int,
     folder: Path,
     *,
-    simulated_from: Patches | None = None,
+    sources: Mapping[str, Source] | None = None,
     tensorboard: bool = False,
     start: dict[str, object] | None = None,
     **settings: object,
@@ -49,8 +51,8 @@ def train(
         Validation patches come from training scenes, never from the test split.
     epochs : int
     folder : Path
-    simulated_from : Patches or None
-        Clean images for `simulated_share`; see `casestudy.data.batches.PatchBatches`.
+    sources : mapping of str to Source, optional
+        Further data, by a name for the manifest; see `casestudy.data.batches.PatchBatches`.
     tensorboard : bool
         Also write the history as TensorBoard events to `<name>.tensorboard/`.
     start : dict or None
@@ -83,9 +85,7 @@ def train(
     try:
         with FileLock(folder / f".{model.name}.lock", timeout=0), all_devices() as devices:
             data = {"training": train_patches, "validation": validation_patches}
-            if simulated_from:
-                data["simulated"] = simulated_from
-            training = Training(model, data, checked, folder, start)
+            training = Training(model, data, sources or {}, checked, folder, start)
             return training.run(devices, tensorboard)
     except Timeout:
         raise CaseStudyError(
