@@ -31,6 +31,12 @@ DATASETS = {
     "bsds500-clean": "BSDS500 test photographs without noise",
 }
 LARGEST_LOSS = 0.005  # dB that 16 bits may cost
+_NOISES = {
+    "own": " with their own noise",
+    "camera": ", taken again by random simulated cameras in less light and stronger colours",
+    "mixture": " under the mixture of `casestudy/data/noise.py`",
+    "none": " without noise",
+}
 
 
 def release(network: str, folder: Path) -> None:
@@ -55,7 +61,7 @@ def release(network: str, folder: Path) -> None:
     model = models.build(network)
     load_training(model, folder)
     manifest = read_manifest(model, folder)
-    if "simulated" not in manifest["data"]:
+    if "mixed noise" not in manifest["data"]:
         raise CaseStudyError(f"{folder}: {network} was not trained by a recipe. Use --recipe.")
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch)
@@ -85,6 +91,9 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
         manifest=manifest,
         settings=manifest["identity"],
         stages=stages(manifest),
+        sources=_sources(manifest),
+        noises=_NOISES,
+        missing=recipes.missing(data["dataset"] for data in manifest["data"].values()),
         datasets=DATASETS,
         means={name: mean_scores(table).iloc[0] for name, table in scores.items()},
         cameras=mean_scores(scores["polyu"], ["camera"]),
@@ -94,6 +103,17 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
         date=time.strftime("%Y-%m-%d"),
         machine=provenance.machine(),
     )
+
+
+def _sources(manifest: dict[str, object]) -> dict[str, dict[str, object]]:
+    """Return share, noise, dataset and number of images of each source of the training."""
+    identity, found = manifest["identity"], {}
+    for name, data in manifest["data"].items():
+        if settings := identity.get(f"{name} source"):
+            share, noise, _ = settings
+            contents = {"dataset": data["dataset"], "images": len(data["images"])}
+            found[name] = {"share": share, "noise": noise} | contents
+    return found
 
 
 def _halve(model: keras.Model, path: Path) -> float:

@@ -31,7 +31,7 @@ def build_drunet(filters: int = 32, name: str = "drunet") -> keras.Model:
     Returns
     -------
     keras.Model
-        From (N, H, W, 3) in [0, 1] to the same shape, H and W multiples of 8. 6,430,275
+        From (N, H, W, 3) in [0, 1] to the same shape, H and W multiples of 8. 6,432,515
         parameters with 32 filters.
     """
     noisy = keras.Input((None, None, 3), name="noisy")

@@ -72,7 +72,7 @@ NETWORKS: dict[str, Network] = {
     ),
     "drunet": Network(
         build="casestudy.models.drunet:build_drunet",
-        title="DRUNet, a third of the width",
+        title="DRUNet, half width",
         multiple=8,
         recipe=_RECIPE | {"batch_size": 8, "learning_rate": 1e-3, "clip_norm": 1.0},
     ),

@@ -101,9 +101,6 @@ def networks_to_test(
 ) -> list[Method]:
     """Return the network that a notebook trained and the released one, in this order.
 
-    The released one is left out, and a line is printed, where it was trained on what the
-    experiment tests on, as when PolyU is split by image.
-
     Parameters
     ----------
     title : str
@@ -112,7 +109,7 @@ def networks_to_test(
         Trained in the experiment's run folder.
     experiment : Experiment
     released_name : str
-        A name in `casestudy.models.released.titles()`.
+        See `released_to_test`.
 
     Raises
     ------
@@ -121,9 +118,27 @@ def networks_to_test(
     """
     file = experiment.models / f"{model.name}.safetensors"
     here = Method(title + TRAINED_HERE, network_denoiser(model), model, file)
-    title = released.titles()[released_name]
-    table = experiment.test.table
-    known = seen(released.manifest(released_name), table, table["dataset"].iloc[0])
+    return [here, *released_to_test(experiment, released_name)]
+
+
+def released_to_test(experiment: Experiment, name: str) -> list[Method]:
+    """Return a released network, or nothing and print a line if it has seen what is tested.
+
+    As when PolyU is split by image.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    name : str
+        A name in `casestudy.models.released.titles()`.
+
+    Raises
+    ------
+    CaseStudyError
+        As `casestudy.models.load`.
+    """
+    title, table = released.titles()[name], experiment.test.table
+    known = seen(released.manifest(name), table, table["dataset"].iloc[0])
     if known.any():
         images = table.loc[known, "image"]
         print(
@@ -131,10 +146,9 @@ def networks_to_test(
             f"here, such as {images.iloc[0]}, or their scenes, were in its training."
         )
         delete_result(experiment, title)
-        return [here]
-    model = models.load(released_name)
-    file = released.released_file(released_name, ".safetensors")
-    return [here, Method(title, network_denoiser(model), model, file)]
+        return []
+    model, file = models.load(name), released.released_file(name, ".safetensors")
+    return [Method(title, network_denoiser(model), model, file)]
 
 
 def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:

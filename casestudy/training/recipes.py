@@ -1,6 +1,6 @@
 """How the released networks are trained: on which data, with which settings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from casestudy.models import NETWORKS
 FRAMES, CROPS, CAPTURES = "polyu-frames", "polyu", "bsds500"
 CLEAN = "bsds500-clean", "clean"
 RENOIR, PHONES = "renoir-crops", "sidd-crops"
+OPTIONAL = CLEAN[1], RENOIR, PHONES
 PATCH = 160  # px, a third of a photograph of BSDS500
 VALIDATION_PATCHES = 24  # of each dataset
 
@@ -67,7 +68,7 @@ def training_data(allow_missing: bool = False) -> TrainingData:
         If a dataset is not there; the message says how to get it.
     """
     pairs = {name: load_pairs(name) for name in (FRAMES, CROPS, CAPTURES, CLEAN[0])}
-    for name in (CLEAN[1], RENOIR, PHONES):
+    for name in OPTIONAL:
         try:
             pairs[name] = load_pairs(name)
         except CaseStudyError as error:
@@ -94,6 +95,12 @@ def training_data(allow_missing: bool = False) -> TrainingData:
     if PHONES in pairs:
         sources["phones"] = Source(cut(PHONES), 0.08, recompressed=0.3)
     return TrainingData(cut_patches(FRAMES, frames, PATCH), sources, _validation(pairs))
+
+
+def missing(used: Iterable[str]) -> list[str]:
+    """Return which datasets of the recipe are not among those of a training's parts."""
+    there = {name for names in used for name in names.split(", ")}
+    return [name for name in OPTIONAL if name not in there]
 
 
 def _validation(pairs: Mapping[str, list[Pair]]) -> Patches:

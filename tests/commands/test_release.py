@@ -16,11 +16,16 @@ def manifest(start=None, **identity):
     settings = {"schedule": "cosine", "clip_norm": 0.0, "seed": 0, "max_minutes": 0.0}
     settings |= {k: v for k, v in recipes.recipe("released", "ridnet").items() if k != "bfloat16"}
     settings |= {"network": "ridnet", "precision": "float32"} | identity
+    settings |= {"renoir source": [0.12, "own", 0.3], "mixed noise source": [0.25, "mixture", 0.0]}
     part = {"dataset": "polyu-frames", "patches": 5, "patch size": 160}
     part |= {"images": ["a", "b"], "scenes": ["bag", "robot"]}
+    sources = {
+        "renoir": part | {"dataset": "renoir-crops", "images": ["c"]},
+        "mixed noise": part | {"dataset": "bsds500-clean"},
+    }
     return {
         "identity": settings,
-        "data": {"training": part, "simulated": part, "validation": part},
+        "data": {"training": part, **sources, "validation": part},
         "start": start,
         "parameters": 1_499_347,
         "megapixels": 123.4,
@@ -58,6 +63,15 @@ def test_the_card_holds_scores_recipe_and_commit():
     assert "| C1 | 1 | 30.00 | 33.25 | +3.25 |" in text
     assert "`casestudy train ridnet --recipe released`" in text
     assert "0123456789abcdef-dirty" in text and "70 minutes" in text
+
+
+def test_the_card_lists_the_sources_and_what_was_missing():
+    text = card()
+    assert (
+        "**Renoir**, 12 % of the examples: 1 images of renoir-crops with their own noise" in text
+    )
+    assert "**Mixed noise**, 25 % of the examples: 2 images of bsds500-clean under" in text
+    assert "**Missing** in this training: clean, sidd-crops." in text
 
 
 def test_the_card_tells_what_came_back_exactly():

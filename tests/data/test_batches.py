@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from casestudy.data.batches import UNKNOWN, PatchBatches, oriented
+from casestudy.data.batches import UNKNOWN, PatchBatches, Source, oriented
 from casestudy.data.catalogue import load_pairs
 from casestudy.data.patches import cut_patches
 
@@ -109,7 +109,7 @@ def test_every_batch_has_the_given_share_under_simulated_noise(patches):
     again, in as much light or less."""
     position = np.arange(len(patches))
     for share in (0.0, 0.5, 1.0):
-        batches = PatchBatches(patches, batch_size=len(patches), simulated_share=share)
+        batches = PatchBatches(patches, len(patches), sources=[Source(patches, share, "camera")])
         own = (batches[0][0] == patches.noisy(position)).all(axis=(1, 2, 3))
         assert own.mean() == 1 - share
         lighter = (batches[0][1] - patches.clean(position)).mean(axis=(1, 2, 3))
@@ -118,7 +118,9 @@ def test_every_batch_has_the_given_share_under_simulated_noise(patches):
 
 
 def test_a_share_of_less_than_a_patch_holds_on_average(patches):
-    batches = PatchBatches(patches, batch_size=2, training=True, crop_size=16, simulated_share=0.2)
+    batches = PatchBatches(
+        patches, 2, crop_size=16, training=True, sources=[Source(patches, 0.2, "camera")]
+    )
     simulated = []
     for epoch in range(8):
         for noisy, clean in batches.part(epoch):
@@ -135,7 +137,7 @@ def test_simulated_captures_come_from_the_given_photographs(patches, tmp_path):
             Image.fromarray(image).save(tmp_path / part / f"{n}.png")
     colours = cut_patches("colours", load_pairs(f"folder:{tmp_path}"), size=64)
     batches = PatchBatches(
-        patches, 16, crop_size=16, training=True, simulated_share=0.5, simulated_from=colours
+        patches, 16, crop_size=16, training=True, sources=[Source(colours, 0.5, "camera")]
     )
     clean = batches[0][1]
     gray = np.ptp(clean, axis=-1).max(axis=(1, 2)) < 0.01
@@ -145,9 +147,46 @@ def test_simulated_captures_come_from_the_given_photographs(patches, tmp_path):
     assert np.all(green < 120 + 8)
 
 
+def flat(folder, name, noisy, clean):
+    """Return one patch of two even images."""
+    for part, level in (("noisy", noisy), ("clean", clean)):
+        (folder / name / part).mkdir(parents=True)
+        image = np.full((64, 64, 3), level, np.uint8)
+        Image.fromarray(image).save(folder / name / part / "even.png")
+    return cut_patches(name, load_pairs(f"folder:{folder / name}"), size=64)
+
+
+def test_each_source_has_its_share_and_its_noise(patches, tmp_path):
+    """Real pairs of 10 on 20 levels, a clean 60 that stays, and a clean 200 under a mixture."""
+    sources = [
+        Source(flat(tmp_path, "own", 10, 20), 0.25),
+        Source(flat(tmp_path, "none", 0, 60), 0.1, "none"),
+        Source(flat(tmp_path, "mixture", 0, 200), 0.4, "mixture"),
+    ]
+    batches = PatchBatches(patches, 8, crop_size=32, training=True, sources=sources)
+    found = []
+    for epoch in range(40):
+        for noisy, clean in batches.part(epoch):
+            for n, c in zip(np.round(noisy * 255), np.round(clean * 255), strict=True):
+                even = np.ptp(c) == 0
+                kind = {20: "own", 60: "none", 200: "mixture"}.get(c[0, 0, 0]) if even else "rest"
+                found.append(kind)
+                if kind in ("own", "none"):
+                    assert (n == {"own": 10, "none": 60}[kind]).all()
+                elif kind == "mixture":
+                    assert np.ptp(n) > 0
+    for kind, share in {"own": 0.25, "none": 0.1, "mixture": 0.4, "rest": 0.25}.items():
+        assert found.count(kind) / len(found) == pytest.approx(share, abs=0.02)
+
+
 def test_some_simulated_captures_stay_without_noise(patches):
     batches = PatchBatches(
-        patches, 8, crop_size=16, training=True, simulated_share=1.0, level_maps=True
+        patches,
+        8,
+        crop_size=16,
+        training=True,
+        sources=[Source(patches, 1.0, "camera")],
+        level_maps=True,
     )
     untouched = []
     for epoch in range(12):
@@ -245,7 +284,9 @@ def test_clean_patches_get_the_exposure_of_the_noisy_ones(tmp_path):
 def test_level_maps_are_unknown_for_real_noise_and_known_for_simulated(patches):
     batches = PatchBatches(patches, batch_size=4, crop_size=16, level_maps=True)
     assert (batches[0][1]["noise_level_map"] == UNKNOWN).all()
-    batches = PatchBatches(patches, 4, crop_size=16, level_maps=True, simulated_share=1.0)
+    batches = PatchBatches(
+        patches, 4, crop_size=16, level_maps=True, sources=[Source(patches, 1.0, "camera")]
+    )
     noisy, target = batches[0]
     levels = target["noise_level_map"]
     assert levels.shape == noisy.shape and levels.dtype == np.float32

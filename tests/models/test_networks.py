@@ -14,7 +14,7 @@ from casestudy.models.cbdnet import with_level_map
 from casestudy.models.pridnet import Enlarge
 from casestudy.models.weights import load_weights, save_weights
 
-NETWORKS = ("autoencoder", "cbdnet", "pridnet", "ridnet")
+NETWORKS = ("autoencoder", "cbdnet", "pridnet", "drunet", "ridnet")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,9 @@ NETWORKS = ("autoencoder", "cbdnet", "pridnet", "ridnet")
         ("pridnet", {}, 29_669 + 5 * 14_831_683 + 37_639),
         # A quarter of each, but for what enters, leaves and has biases: counted by hand.
         ("pridnet-half", {}, 7_892 + 5 * 3_709_731 + 37_639),
+        # By hand: 896, three levels down 682,688, their shrinking 172,480, the bottom 4,720,640,
+        # three levels up 682,688, their enlarging 172,256, and 867.
+        ("drunet", {}, 6_432_515),
         # The authors' code less the 24 weights of its mean shift.
         ("ridnet", {}, 1_499_371 - 24),
     ],
@@ -77,7 +80,7 @@ def test_gradients_reach_every_weight(name):
         assert np.abs(keras.ops.convert_to_numpy(gradient)).max() > 0, weight.path
 
 
-@pytest.mark.parametrize("name", ["cbdnet", "ridnet"])
+@pytest.mark.parametrize("name", ["cbdnet", "drunet", "ridnet"])
 def test_residual_networks_start_near_the_noisy_image(name):
     noisy = np.random.default_rng(0).random((1, 32, 32, 3), np.float32)
     assert np.abs(build(name).predict_on_batch(noisy) - noisy).max() < 0.1
@@ -138,7 +141,13 @@ def test_tensorflow_and_jax_give_the_same_output(tmp_path):
     noisy = np.random.default_rng(0).random((1, 48, 64, 3), np.float32)
     np.save(tmp_path / "noisy.npy", noisy)
     expected = {}
-    for name, filters in {"autoencoder": 32, "cbdnet": 64, "pridnet": 8, "ridnet": 64}.items():
+    for name, filters in {
+        "autoencoder": 32,
+        "cbdnet": 64,
+        "pridnet": 8,
+        "drunet": 32,
+        "ridnet": 64,
+    }.items():
         model = build(name, seed=3, filters=filters)
         for weight in model.weights:  # or the last layer, near zero, would hide the others
             if weight.path == "residual/kernel":
@@ -157,7 +166,7 @@ def test_tensorflow_and_jax_give_the_same_output(tmp_path):
 class TestBadInput:
     def test_an_unknown_network_is_told_the_known_ones(self):
         with pytest.raises(
-            CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, ridnet"
+            CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, drunet, ridnet"
         ):
             build("ridnett")
 

@@ -13,15 +13,18 @@ from casestudy.data.sets import polyu
 from casestudy.files.folders import data_root
 from casestudy.files.photos import read_image
 from casestudy.models import released
-from casestudy.training.recipes import recipe, training_data
+from casestudy.training.recipes import missing, recipe, training_data
 from tests.benchmarks import origins
 
 needs_crops = pytest.mark.skipif(
     not (data_root() / "polyu" / "CroppedImages").is_dir(), reason="PolyU is not there"
 )
 needs_all = pytest.mark.skipif(
-    not all((data_root() / f).is_dir() for f in ("polyu/OriginalImages", "bsds500/train")),
-    reason="PolyU's frames or BSDS500 are not there",
+    not all(
+        (data_root() / folder).is_dir()
+        for folder in ("polyu/OriginalImages", "bsds500/train", "clean", "renoir", "sidd-crops")
+    ),
+    reason="PolyU's frames, BSDS500, or crops of RENOIR or SIDD are not there",
 )
 
 
@@ -33,7 +36,9 @@ def data():
 def test_unknown_recipes_and_networks_are_told_the_known_ones():
     with pytest.raises(CaseStudyError, match="Known: released"):
         recipe("relaesed", "ridnet")
-    with pytest.raises(CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, ridnet"):
+    with pytest.raises(
+        CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, drunet, ridnet"
+    ):
         recipe("released", "unet")
 
 
@@ -78,8 +83,15 @@ def test_no_training_pixel_comes_from_a_held_out_scene(data):
         assert not set(patches.table["image"]) & photographed
         assert not set(patches.table["scene"]) & polyu.TEST_SCENES
     assert not set(data.training.table["scene"]) & set(data.validation.table["scene"])
-    photographs = {pair.id: pair.part for pair in load_pairs("bsds500-clean")}
-    assert {photographs[image] for image in data.simulated_from.table["image"]} == {"train"}
+    for source in data.sources.values():
+        table = source.patches.table
+        pairs = [
+            pair for name in table["dataset"].iloc[0].split(", ") for pair in load_pairs(name)
+        ]
+        held_out = {pair.scene for pair in pairs if pair.part in ("validation", "test")}
+        assert held_out or table["dataset"].iloc[0] == "clean"
+        assert not set(table["scene"]) & held_out
+        assert not set(table["scene"]) & set(data.validation.table["scene"])
 
 
 @needs_all
@@ -100,8 +112,38 @@ def test_patches_are_cut_at_native_resolution(data):
 
 
 @needs_all
-def test_validation_has_as_much_real_as_simulated_noise(data):
-    assert data.validation.table["camera"].eq("random simulated").mean() == 0.5
+def test_validation_has_as_many_patches_of_each_dataset_where_there_are_enough(data):
+    images = data.validation.table["image"]
+    datasets = ("polyu", "bsds500", "renoir-crops", "sidd-crops")
+    counts = [images.isin({pair.id for pair in load_pairs(name)}).sum() for name in datasets]
+    assert counts == [24, 24, 24, 12]
+
+
+@needs_all
+def test_what_is_not_real_noise_has_the_shares_of_the_recipe(data):
+    shares = {name: source.share for name, source in data.sources.items()}
+    assert sum(shares.values()) == pytest.approx(0.72)  # PolyU's frames have the rest
+    assert {name: source.noise for name, source in data.sources.items()} == {
+        "simulated cameras": "camera",
+        "mixed noise": "mixture",
+        "clean": "none",
+        "renoir": "own",
+        "phones": "own",
+    }
+
+
+@needs_all
+def test_a_missing_dataset_is_named_and_left_out_only_if_allowed(tmp_path, monkeypatch, capsys):
+    for name in ("polyu", "bsds500", "sidd-crops", "clean"):
+        (tmp_path / name).symlink_to(data_root() / name)
+    monkeypatch.setenv("CASESTUDY_DATA", str(tmp_path))
+    with pytest.raises(CaseStudyError, match=r"pairs\.csv is not there.*--allow-missing"):
+        training_data()
+    data = training_data(allow_missing=True)
+    assert "renoir-crops is missing" in capsys.readouterr().out
+    assert "renoir" not in data.sources and "phones" in data.sources
+    parts = [data.training, data.validation, *(s.patches for s in data.sources.values())]
+    assert missing(part.table["dataset"].iloc[0] for part in parts) == ["renoir-crops"]
 
 
 @needs_all
@@ -117,4 +159,4 @@ def test_the_command_trains_by_the_recipe_but_for_what_is_given(tmp_path, monkey
     expected = recipe("released", "autoencoder") | {"batch_size": 2, "max_minutes": 0.02}
     assert expected.pop("bfloat16") == (manifest["identity"]["precision"] == "mixed_bfloat16")
     assert {name: manifest["identity"][name] for name in expected} == expected
-    assert manifest["data"]["simulated"]["dataset"] == "bsds500-clean"
+    assert manifest["data"]["simulated cameras"]["dataset"] == "bsds500-clean, clean"
