@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from casestudy import CaseStudyError
+from casestudy.denoising.strength import blend
 from casestudy.files.encoding import as_writable, write_photo
 from casestudy.files.photos import SUFFIXES, Photo, read_photo
 from casestudy.files.writing import written_whole
@@ -39,7 +40,11 @@ class Outcome:
 
 
 def denoise_file(
-    load: Callable[[], Denoise], source: Path, target: Path, overwrite: bool = False
+    load: Callable[[], Denoise],
+    source: Path,
+    target: Path,
+    overwrite: bool = False,
+    strength: float = 1.0,
 ) -> Photo:
     """Denoise one photograph, with its bit depth, EXIF and colour profile, and return the result.
 
@@ -53,6 +58,8 @@ def denoise_file(
         The photograph, and the file to write, in the format that its name ends with.
     overwrite : bool
         Whether to replace an existing `target` other than the source.
+    strength : float
+        0 to 1: the part that is removed of what `load`'s function removes.
 
     Raises
     ------
@@ -67,7 +74,8 @@ def denoise_file(
         if target.exists() and not overwrite:
             raise CaseStudyError(f"{target} exists already. Use another name, or --overwrite.")
         photo = as_writable(target, photo)  # before the work, not after
-        denoised = replace(photo, pixels=load()(photo.pixels))
+        pixels = blend(photo.pixels, load()(photo.pixels), strength)
+        denoised = replace(photo, pixels=pixels)
         write_photo(target, denoised)
     return denoised
 
@@ -94,6 +102,7 @@ def denoise_folder(
     source: Path,
     target: Path,
     overwrite: bool = False,
+    strength: float = 1.0,
 ) -> Outcome:
     """Denoise all photographs in a folder and its sub-folders; print failures as they occur.
 
@@ -102,13 +111,15 @@ def denoise_folder(
     load
         See `denoise_file`; called once, or never if all results exist.
     made_by : str
-        Name and runtime of the method, which a file in `target` records.
+        Name, runtime and strength of the method, which a file in `target` records.
     source, target : Path
         Results get the names of their sources. `target` may lie in `source`. Hidden files,
         sub-folders that are symbolic links, and those of earlier results are left out.
     overwrite : bool
         Whether to replace existing results. Otherwise their photographs are skipped, so that the
         same call resumes after an interruption.
+    strength
+        See `denoise_file`.
 
     Raises
     ------
@@ -148,7 +159,7 @@ def denoise_folder(
         _mark(target, made_by)
     for path, result in tqdm(results.items(), unit="photo", desc="denoising"):
         try:
-            photo = denoise_file(lambda: denoise, path, result, overwrite)
+            photo = denoise_file(lambda: denoise, path, result, overwrite, strength)
         except CaseStudyError as error:
             outcome.fail(path, str(error))
             continue

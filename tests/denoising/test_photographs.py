@@ -75,6 +75,25 @@ class TestFile:
         before, after = psnr(clean / 255, noisy / 255), psnr(clean / 255, denoised / 65535)
         assert after > before + 2
 
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_half_the_strength_removes_half(self, tmp_path, pair, dtype):
+        noisy = pair[0].astype(dtype) * (np.iinfo(dtype).max // 255)
+        cv2.imwrite(str(tmp_path / "a.png"), noisy[..., ::-1])
+        results = {}
+        for strength in (0, 50, 100):
+            target = tmp_path / f"{strength}.png"
+            assert run(tmp_path / "a.png", target, "--strength", strength).exit_code == 0
+            results[strength] = read_photo(target).pixels
+        assert results[50].dtype == dtype
+        np.testing.assert_array_equal(results[0], noisy)
+        mean = (results[0].astype(float) + results[100]) / 2
+        np.testing.assert_allclose(results[50], mean, atol=0.51)
+
+    @pytest.mark.parametrize("strength", [-1, 101])
+    def test_there_is_no_other_strength(self, tmp_path, photographs, strength):
+        result = run(photographs / "a.png", tmp_path / "b.png", "--strength", strength)
+        assert result.exit_code == 2 and not (tmp_path / "b.png").exists()
+
     def test_nothing_is_overwritten_unless_asked(self, tmp_path, photographs):
         (tmp_path / "b.png").write_text("mine")
         result = run(photographs / "a.png", tmp_path / "b.png")
@@ -188,6 +207,17 @@ class TestFolder:
         assert "5 denoised" in run(photographs, out, "--overwrite").stdout
         assert marker.read_text() == "nlm\n"
         assert "5 were there" in run(photographs, out).stdout
+
+    def test_nor_are_those_of_another_strength(self, tmp_path, photographs):
+        out = tmp_path / "out"
+        assert "5 denoised" in run(photographs, out, "--strength", 50).stdout
+        assert "5 were there" in run(photographs, out, "--strength", 50).stdout
+        refused = str(run(photographs, out).exception)
+        assert f"{out} holds results of nlm at 50 %, not of nlm." in refused
+        noisy, half = (read_photo(f / "a.png").pixels for f in (photographs, out))
+        assert "5 denoised" in run(photographs, out, "--overwrite").stdout
+        mean = (noisy + read_photo(out / "a.png").pixels.astype(float)) / 2
+        np.testing.assert_allclose(half, mean, atol=0.51)
 
     def test_old_results_never_pass_for_new_ones(self, tmp_path, photographs):
         """While they are replaced, the folder is still said to be the old method's."""

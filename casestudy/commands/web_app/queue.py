@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -201,11 +200,6 @@ class Line:
                 traceback.print_exc()
             self._working = False
             del job  # otherwise the last photograph would stay in memory
-
-
-def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
-    """Return before + strength * (after - before), uint8 or uint16 as the arguments."""
-    return cv2.addWeighted(after, strength, before, 1 - strength, 0).reshape(before.shape)
 
 
 def residual(before: np.ndarray, after: np.ndarray, factor: float) -> np.ndarray:
