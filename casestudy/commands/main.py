@@ -258,9 +258,8 @@ def denoise(
         _denoise_folder(load, made_by, source, target, overwrite, strength / 100)
     else:
         target = target / source.name if target.is_dir() else target
-        photo = denoise_file(load, source, target, overwrite, strength / 100)
-        for sentence in photo.conversions:
-            typer.echo(f"{source}: {sentence}", err=True)
+        for remark in denoise_file(load, source, target, overwrite, strength / 100):
+            typer.echo(f"{source}: {remark}", err=True)
         typer.echo(target)
 
 
@@ -276,8 +275,8 @@ def _denoise_folder(
         then = "starts again" if overwrite else "resumes"
         typer.echo(f"Stopped. The same command {then}.", err=True)
         raise
-    for path, sentences in outcome.conversions.items():
-        typer.echo(f"{path}: {' '.join(sentences)}", err=True)
+    for path, remarks in outcome.remarks.items():
+        typer.echo(f"{path}: {' '.join(remarks)}", err=True)
     for path in outcome.others:
         typer.echo(f"{path}: left out, its name is not that of a photograph.", err=True)
     for folder in outcome.earlier:

@@ -11,13 +11,18 @@ import numpy as np
 from tqdm import tqdm
 
 from casestudy import CaseStudyError
-from casestudy.denoising.strength import blend
+from casestudy.denoising.strength import blend, noise_stays
 from casestudy.files.encoding import as_writable, write_photo
-from casestudy.files.photos import SUFFIXES, Photo, read_photo
+from casestudy.files.photos import SUFFIXES, read_photo
 from casestudy.files.writing import written_whole
 
 # A file in a folder of results, which holds the method's name.
 MARKER = ".casestudy-denoised"
+
+NOISE_STAYS = (
+    "Hardly any noise was removed: it is of a kind that the method does not know, or it is fine "
+    "detail. Try another method, such as --model nlm."
+)
 
 Denoise = Callable[[np.ndarray], np.ndarray]
 
@@ -31,7 +36,7 @@ class Outcome:
     others: list[Path] = field(default_factory=list)  # without the suffix of a photograph
     earlier: list[Path] = field(default_factory=list)  # sub-folders of earlier results, left out
     failed: dict[Path, str] = field(default_factory=dict)  # why, also of unreadable folders
-    conversions: dict[Path, tuple[str, ...]] = field(default_factory=dict)  # those of `Photo`
+    remarks: dict[Path, tuple[str, ...]] = field(default_factory=dict)  # of `denoise_file`
 
     def fail(self, path: Path, why: str) -> None:
         """Record a failure, and print it now: the other photographs may take hours."""
@@ -45,8 +50,8 @@ def denoise_file(
     target: Path,
     overwrite: bool = False,
     strength: float = 1.0,
-) -> Photo:
-    """Denoise one photograph, with its bit depth, EXIF and colour profile, and return the result.
+) -> tuple[str, ...]:
+    """Denoise one photograph, with its bit depth, EXIF and colour profile.
 
     Parameters
     ----------
@@ -61,6 +66,11 @@ def denoise_file(
     strength : float
         0 to 1: the part that is removed of what `load`'s function removes.
 
+    Returns
+    -------
+    tuple of str
+        Remarks, each a sentence: `Photo.conversions` and `NOISE_STAYS`.
+
     Raises
     ------
     CaseStudyError
@@ -74,10 +84,10 @@ def denoise_file(
         if target.exists() and not overwrite:
             raise CaseStudyError(f"{target} exists already. Use another name, or --overwrite.")
         photo = as_writable(target, photo)  # before the work, not after
-        pixels = blend(photo.pixels, load()(photo.pixels), strength)
-        denoised = replace(photo, pixels=pixels)
-        write_photo(target, denoised)
-    return denoised
+        denoised = load()(photo.pixels)
+        write_photo(target, replace(photo, pixels=blend(photo.pixels, denoised, strength)))
+        stays = noise_stays(photo.pixels, denoised)
+        return (*photo.conversions, NOISE_STAYS) if stays else photo.conversions
 
 
 @contextmanager
@@ -159,13 +169,13 @@ def denoise_folder(
         _mark(target, made_by)
     for path, result in tqdm(results.items(), unit="photo", desc="denoising"):
         try:
-            photo = denoise_file(lambda: denoise, path, result, overwrite, strength)
+            remarks = denoise_file(lambda: denoise, path, result, overwrite, strength)
         except CaseStudyError as error:
             outcome.fail(path, str(error))
             continue
         outcome.done.append(path)
-        if photo.conversions:
-            outcome.conversions[path] = photo.conversions
+        if remarks:
+            outcome.remarks[path] = remarks
     if overwrite:  # not earlier: after an interruption, old results would pass for new ones
         _mark(target, made_by)
     return outcome

@@ -198,6 +198,11 @@ def result(job: queue.Job, choice: str) -> None:
     hint = st.empty()  # keeps its place, so that nothing below moves when it is filled
     if made_by != choice:
         hint.info(f"This was made by {made_by}. Press Denoise to make it again by {choice}.")
+    if job.noise_stays:
+        st.warning(
+            "Hardly any noise was removed: it is of a kind that this network does not know, or it "
+            "is fine detail. Try another method, such as Non-Local Means."
+        )
     help_text = "Below 100 %, a part of the noise stays. The change takes effect at once."
     strength = st.slider("Strength, %", 0, 100, 100, 5, help=help_text)
     before = job.photo.pixels
