@@ -214,6 +214,10 @@ def denoise(
     target: Annotated[Path, typer.Argument(help="The file or folder to write to.")],
     model: Method = "ridnet",
     runtime: Runtime = "litert-int8",
+    strength: Annotated[
+        int,
+        typer.Option(min=0, max=100, help="How much of the noise found is removed, in percent."),
+    ] = 100,
     tile: Annotated[
         int,
         typer.Option(help="Side in pixels of the squares processed in turn; 0: whole image."),
@@ -250,29 +254,29 @@ def denoise(
 
     if source.is_dir():
         made_by = model if model == "nlm" else f"{model} with {runtime}"
-        _denoise_folder(load, made_by, source, target, overwrite)
+        made_by += f" at {strength} %" if strength < 100 else ""
+        _denoise_folder(load, made_by, source, target, overwrite, strength / 100)
     else:
         target = target / source.name if target.is_dir() else target
-        photo = denoise_file(load, source, target, overwrite)
-        for sentence in photo.conversions:
-            typer.echo(f"{source}: {sentence}", err=True)
+        for remark in denoise_file(load, source, target, overwrite, strength / 100):
+            typer.echo(f"{source}: {remark}", err=True)
         typer.echo(target)
 
 
 def _denoise_folder(
-    load: Callable, made_by: str, source: Path, target: Path, overwrite: bool
+    load: Callable, made_by: str, source: Path, target: Path, overwrite: bool, strength: float
 ) -> None:
     # Imported here for a fast start-up.
     from casestudy.denoising.photographs import denoise_folder
 
     try:
-        outcome = denoise_folder(load, made_by, source, target, overwrite)
+        outcome = denoise_folder(load, made_by, source, target, overwrite, strength)
     except KeyboardInterrupt:
         then = "starts again" if overwrite else "resumes"
         typer.echo(f"Stopped. The same command {then}.", err=True)
         raise
-    for path, sentences in outcome.conversions.items():
-        typer.echo(f"{path}: {' '.join(sentences)}", err=True)
+    for path, remarks in outcome.remarks.items():
+        typer.echo(f"{path}: {' '.join(remarks)}", err=True)
     for path in outcome.others:
         typer.echo(f"{path}: left out, its name is not that of a photograph.", err=True)
     for folder in outcome.earlier:

@@ -11,12 +11,18 @@ import numpy as np
 from tqdm import tqdm
 
 from casestudy import CaseStudyError
+from casestudy.denoising.strength import blend, noise_stays
 from casestudy.files.encoding import as_writable, write_photo
-from casestudy.files.photos import SUFFIXES, Photo, read_photo
+from casestudy.files.photos import SUFFIXES, read_photo
 from casestudy.files.writing import written_whole
 
 # A file in a folder of results, which holds the method's name.
 MARKER = ".casestudy-denoised"
+
+NOISE_STAYS = (
+    "Hardly any noise was removed: it is of a kind that the method does not know, or it is fine "
+    "detail. Try another method, such as --model nlm."
+)
 
 Denoise = Callable[[np.ndarray], np.ndarray]
 
@@ -30,7 +36,7 @@ class Outcome:
     others: list[Path] = field(default_factory=list)  # without the suffix of a photograph
     earlier: list[Path] = field(default_factory=list)  # sub-folders of earlier results, left out
     failed: dict[Path, str] = field(default_factory=dict)  # why, also of unreadable folders
-    conversions: dict[Path, tuple[str, ...]] = field(default_factory=dict)  # those of `Photo`
+    remarks: dict[Path, tuple[str, ...]] = field(default_factory=dict)  # of `denoise_file`
 
     def fail(self, path: Path, why: str) -> None:
         """Record a failure, and print it now: the other photographs may take hours."""
@@ -39,9 +45,13 @@ class Outcome:
 
 
 def denoise_file(
-    load: Callable[[], Denoise], source: Path, target: Path, overwrite: bool = False
-) -> Photo:
-    """Denoise one photograph, with its bit depth, EXIF and colour profile, and return the result.
+    load: Callable[[], Denoise],
+    source: Path,
+    target: Path,
+    overwrite: bool = False,
+    strength: float = 1.0,
+) -> tuple[str, ...]:
+    """Denoise one photograph, with its bit depth, EXIF and colour profile.
 
     Parameters
     ----------
@@ -53,6 +63,13 @@ def denoise_file(
         The photograph, and the file to write, in the format that its name ends with.
     overwrite : bool
         Whether to replace an existing `target` other than the source.
+    strength : float
+        0 to 1: the part that is removed of what `load`'s function removes.
+
+    Returns
+    -------
+    tuple of str
+        Remarks, each a sentence: `Photo.conversions` and `NOISE_STAYS`.
 
     Raises
     ------
@@ -67,9 +84,10 @@ def denoise_file(
         if target.exists() and not overwrite:
             raise CaseStudyError(f"{target} exists already. Use another name, or --overwrite.")
         photo = as_writable(target, photo)  # before the work, not after
-        denoised = replace(photo, pixels=load()(photo.pixels))
-        write_photo(target, denoised)
-    return denoised
+        denoised = load()(photo.pixels)
+        write_photo(target, replace(photo, pixels=blend(photo.pixels, denoised, strength)))
+        stays = noise_stays(photo.pixels, denoised)
+        return (*photo.conversions, NOISE_STAYS) if stays else photo.conversions
 
 
 @contextmanager
@@ -94,6 +112,7 @@ def denoise_folder(
     source: Path,
     target: Path,
     overwrite: bool = False,
+    strength: float = 1.0,
 ) -> Outcome:
     """Denoise all photographs in a folder and its sub-folders; print failures as they occur.
 
@@ -102,13 +121,15 @@ def denoise_folder(
     load
         See `denoise_file`; called once, or never if all results exist.
     made_by : str
-        Name and runtime of the method, which a file in `target` records.
+        Name, runtime and strength of the method, which a file in `target` records.
     source, target : Path
         Results get the names of their sources. `target` may lie in `source`. Hidden files,
         sub-folders that are symbolic links, and those of earlier results are left out.
     overwrite : bool
         Whether to replace existing results. Otherwise their photographs are skipped, so that the
         same call resumes after an interruption.
+    strength
+        See `denoise_file`.
 
     Raises
     ------
@@ -148,13 +169,13 @@ def denoise_folder(
         _mark(target, made_by)
     for path, result in tqdm(results.items(), unit="photo", desc="denoising"):
         try:
-            photo = denoise_file(lambda: denoise, path, result, overwrite)
+            remarks = denoise_file(lambda: denoise, path, result, overwrite, strength)
         except CaseStudyError as error:
             outcome.fail(path, str(error))
             continue
         outcome.done.append(path)
-        if photo.conversions:
-            outcome.conversions[path] = photo.conversions
+        if remarks:
+            outcome.remarks[path] = remarks
     if overwrite:  # not earlier: after an interruption, old results would pass for new ones
         _mark(target, made_by)
     return outcome

@@ -40,7 +40,8 @@ def denoise(
         Is called with one tile at a time: on a CPU, several at once gain nothing.
     image : ndarray, shape (H, W) or (H, W, C), uint8, uint16 or float in [0, 1]
         C is 1 for grey, 2 for grey and alpha, 3 for RGB, 4 for RGB and alpha. Grey is denoised as
-        three equal channels, whose mean is returned. Alpha is not changed.
+        three equal channels, whose mean is returned; so is RGB whose channels are equal, which
+        thus stay equal. Alpha is not changed.
     tile : int
         Side of a tile in pixels, a multiple of 16; 0 for the whole image at once.
     overlap : int, optional
@@ -63,16 +64,17 @@ def denoise(
         overlap = min(OVERLAP, tile // 32 * 16)
     check_tiles(tile, overlap)
     levels = _as_channels(image)
-    coloured = levels.shape[2] > 2
+    colours = 3 if levels.shape[2] > 2 else 1
+    distinct = 3 if (levels[..., :1] != levels[..., :colours]).any() else 1
     largest = full_scale(image)
     result = levels.copy()  # with the alpha channel that is passed through
 
     def denoise_tile(rows: slice, columns: slice) -> np.ndarray:
-        noisy = levels[rows, columns, : 3 if coloured else 1] / np.float32(largest)
+        noisy = levels[rows, columns, :distinct] / np.float32(largest)
         denoised = denoiser(np.broadcast_to(noisy, (1, *noisy.shape[:2], 3)))[0]
         if not np.isfinite(denoised).all():
             raise CaseStudyError("The result holds NaN or infinity. Check the weights.")
-        return denoised if coloured else denoised.mean(axis=2, keepdims=True)
+        return denoised.mean(axis=2, keepdims=True) if distinct == 1 else denoised
 
     height, width = levels.shape[:2]
     rows, columns = (_tiles(side, tile or side, overlap) for side in (height, width))
@@ -85,7 +87,7 @@ def denoise(
         # shape costs LiteRT a third of the time of a tile.
         column = len(columns) - 1 - step if row % 2 else step
         if step == 0:
-            above, band = band, np.zeros((bottom - top, width, 3 if coloured else 1), np.float32)
+            above, band = band, np.zeros((bottom - top, width, distinct), np.float32)
             if above is not None:
                 band[: len(above)] = above
         left, right = columns[column]
@@ -95,7 +97,7 @@ def denoise(
             done = rows[row + 1][0] if row + 1 < len(rows) else height
             finished = np.clip(band[: done - top], 0, 1) * largest
             finished = finished if largest == 1 else np.round(finished)
-            result[top:done, :, : band.shape[2]] = finished
+            result[top:done, :, :colours] = finished
             band = band[done - top :]
     return result.reshape(image.shape)
 

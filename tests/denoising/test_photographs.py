@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from casestudy import CaseStudyError
 from casestudy.commands.main import app
 from casestudy.data.catalogue import load_pairs
+from casestudy.denoising import methods
 from casestudy.denoising.photographs import denoise_file, denoise_folder
 from casestudy.files.photos import read_photo
 from casestudy.results.metrics import psnr
@@ -40,6 +41,12 @@ def photographs(tmp_path, pair):
     for name in ("a.png", "b.jpg", "below/c.tif", "below/d.webp", "e.bmp"):
         image.save(folder / name)
     return folder
+
+
+@pytest.fixture
+def without_effect(monkeypatch):
+    """A method that returns what it gets."""
+    monkeypatch.setattr(methods, "photo_denoiser", lambda *_: lambda pixels, progress: pixels)
 
 
 def run(*arguments):
@@ -74,6 +81,25 @@ class TestFile:
         assert denoised.dtype == np.uint16
         before, after = psnr(clean / 255, noisy / 255), psnr(clean / 255, denoised / 65535)
         assert after > before + 2
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    def test_half_the_strength_removes_half(self, tmp_path, pair, dtype):
+        noisy = pair[0].astype(dtype) * (np.iinfo(dtype).max // 255)
+        cv2.imwrite(str(tmp_path / "a.png"), noisy[..., ::-1])
+        results = {}
+        for strength in (0, 50, 100):
+            target = tmp_path / f"{strength}.png"
+            assert run(tmp_path / "a.png", target, "--strength", strength).exit_code == 0
+            results[strength] = read_photo(target).pixels
+        assert results[50].dtype == dtype
+        np.testing.assert_array_equal(results[0], noisy)
+        mean = (results[0].astype(float) + results[100]) / 2
+        np.testing.assert_allclose(results[50], mean, atol=0.51)
+
+    @pytest.mark.parametrize("strength", [-1, 101])
+    def test_there_is_no_other_strength(self, tmp_path, photographs, strength):
+        result = run(photographs / "a.png", tmp_path / "b.png", "--strength", strength)
+        assert result.exit_code == 2 and not (tmp_path / "b.png").exists()
 
     def test_nothing_is_overwritten_unless_asked(self, tmp_path, photographs):
         (tmp_path / "b.png").write_text("mine")
@@ -126,6 +152,17 @@ class TestFile:
     def test_conversions_are_told(self, tmp_path, pair):
         Image.fromarray(pair[0]).convert("CMYK").save(tmp_path / "a.tif")
         assert "CMYK was converted to RGB" in run(tmp_path / "a.tif", tmp_path / "b.png").stderr
+
+    def test_a_method_that_leaves_the_noise_is_told(self, tmp_path, photographs, without_effect):
+        result = run(photographs / "a.png", tmp_path / "b.png", "--strength", 50)
+        assert result.exit_code == 0 and (tmp_path / "b.png").exists()
+        assert f"{photographs / 'a.png'}: Hardly any noise was removed" in result.stderr
+        assert "--model nlm" in result.stderr
+
+    def test_one_that_removes_it_is_not(self, tmp_path, photographs):
+        """Whatever part of it is kept."""
+        result = run(photographs / "a.png", tmp_path / "b.png", "--strength", 0)
+        assert result.exit_code == 0 and not result.stderr
 
     @pytest.mark.parametrize("kind", ["exif", "icc_profile"])
     def test_what_bmp_does_not_hold_is_told(self, tmp_path, pair, kind):
@@ -189,6 +226,17 @@ class TestFolder:
         assert marker.read_text() == "nlm\n"
         assert "5 were there" in run(photographs, out).stdout
 
+    def test_nor_are_those_of_another_strength(self, tmp_path, photographs):
+        out = tmp_path / "out"
+        assert "5 denoised" in run(photographs, out, "--strength", 50).stdout
+        assert "5 were there" in run(photographs, out, "--strength", 50).stdout
+        refused = str(run(photographs, out).exception)
+        assert f"{out} holds results of nlm at 50 %, not of nlm." in refused
+        noisy, half = (read_photo(f / "a.png").pixels for f in (photographs, out))
+        assert "5 denoised" in run(photographs, out, "--overwrite").stdout
+        mean = (noisy + read_photo(out / "a.png").pixels.astype(float)) / 2
+        np.testing.assert_allclose(half, mean, atol=0.51)
+
     def test_old_results_never_pass_for_new_ones(self, tmp_path, photographs):
         """While they are replaced, the folder is still said to be the old method's."""
         out = tmp_path / "out"
@@ -229,6 +277,16 @@ class TestFolder:
         before = (tmp_path / "out" / "a.png").stat().st_mtime_ns
         assert "1 denoised, 4 were there" in run(photographs, tmp_path / "out").stdout
         assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == before
+
+    def test_photographs_that_keep_their_noise_are_told(
+        self, tmp_path, photographs, pair, without_effect
+    ):
+        Image.fromarray(pair[1]).save(photographs / "clean.png")
+        result = run(photographs, tmp_path / "out")
+        assert result.exit_code == 0 and "6 denoised" in result.stdout
+        told = [line for line in result.stderr.splitlines() if "Hardly any noise" in line]
+        assert len(told) == 5 and told[0].startswith(f"{photographs / 'a.png'}: ")
+        assert "clean.png" not in result.stderr
 
     def test_nothing_is_loaded_when_all_is_done(self, tmp_path, photographs):
         run(photographs, tmp_path / "out")

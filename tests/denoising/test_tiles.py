@@ -7,6 +7,7 @@ from scipy.ndimage import uniform_filter
 
 from casestudy import CaseStudyError, models
 from casestudy.data.catalogue import load_pairs
+from casestudy.denoising.methods import photo_denoiser
 from casestudy.denoising.tiles import OVERLAP, denoise, network_denoiser, padded
 from casestudy.results.metrics import psnr
 
@@ -94,6 +95,19 @@ class TestTiles:
         tinted = denoise(lambda images: images * [0, 0.5, 1], image[..., 0])
         np.testing.assert_allclose(tinted, image[..., 0] / 2, atol=0.51)
 
+    @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+    @pytest.mark.parametrize("channels", [3, 4])
+    def test_rgb_without_colour_gets_none(self, dtype, channels):
+        """Although what the network returns is tinted; the picture is judged as a whole."""
+        image = np.repeat(noise((80, 100, 1), dtype), channels, axis=2)
+        tinted = denoise(lambda images: images * [0, 0.5, 1], image, tile=64)
+        assert np.ptp(tinted[..., :3], axis=2).max() == 0
+        np.testing.assert_allclose(tinted[..., 0], image[..., 0] / 2, atol=0.51)
+        np.testing.assert_array_equal(tinted[..., 3:], image[..., 3:])
+        image[0, 0, 1] ^= 1
+        tinted = denoise(lambda images: images * [0, 0.5, 1], image, tile=64)
+        assert not tinted[..., 0].any() and tinted[..., 2].any()
+
 
 @pytest.mark.parametrize("name", ["autoencoder", "cbdnet"])
 def test_networks_that_halve_the_image_meet_the_same_pixels(name):
@@ -122,6 +136,15 @@ def test_tiles_of_released_networks_leave_no_seams(name):
         for part in (shared, ~shared)
     ]
     assert growth[0] < 1.01 * growth[1]
+
+
+@pytest.mark.parametrize("method", ["cbdnet", "nlm"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_photographs_without_colour_stay_so(method, dtype):
+    photo = np.repeat(noise((40, 56, 1), dtype), 3, axis=2)
+    denoised = photo_denoiser(method, "keras", tile=32)(photo)
+    assert (denoised != photo).any() and denoised.dtype == dtype
+    assert np.ptp(denoised, axis=2).max() == 0
 
 
 def test_what_a_network_needs_in_size_is_mirrored_at_the_right_and_bottom_and_cut_again():

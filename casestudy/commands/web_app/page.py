@@ -15,6 +15,7 @@ from casestudy import CaseStudyError
 from casestudy.commands.web_app import queue
 from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.patches import split_pairs
+from casestudy.denoising.strength import blend
 from casestudy.files.folders import reports_root
 from casestudy.files.photos import FORMATS, SUFFIXES, Photo, as_rgb
 from casestudy.models import NETWORKS, released
@@ -197,10 +198,15 @@ def result(job: queue.Job, choice: str) -> None:
     hint = st.empty()  # keeps its place, so that nothing below moves when it is filled
     if made_by != choice:
         hint.info(f"This was made by {made_by}. Press Denoise to make it again by {choice}.")
+    if job.noise_stays:
+        st.warning(
+            "Hardly any noise was removed: it is of a kind that this network does not know, or it "
+            "is fine detail. Try another method, such as Non-Local Means."
+        )
     help_text = "Below 100 %, a part of the noise stays. The change takes effect at once."
     strength = st.slider("Strength, %", 0, 100, 100, 5, help=help_text)
     before = job.photo.pixels
-    blended = replace(job.photo, pixels=queue.blend(before, job.denoised.pixels, strength / 100))
+    blended = replace(job.photo, pixels=blend(before, job.denoised.pixels, strength / 100))
     noisy, denoised = as_rgb(before), as_rgb(blended.pixels)
     height, width = noisy.shape[:2]
     st.iframe(

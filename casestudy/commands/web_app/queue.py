@@ -11,12 +11,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from casestudy import CaseStudyError
 from casestudy.denoising.methods import photo_denoiser
+from casestudy.denoising.strength import noise_stays
 from casestudy.files.encoding import LONGEST_JPEG_EXIF, encode_photo
 from casestudy.files.memory import give_back_freed_memory, give_back_large_blocks
 from casestudy.files.photos import Photo, as_8_bits, decode_photo
@@ -70,6 +70,7 @@ class Job:
     def __init__(self, photo: Photo, network: str, runtime: str):
         self.photo, self.network, self.runtime = photo, network, runtime
         self.denoised: Photo | None = None
+        self.noise_stays = False
         # Then "preparing", which loads the network, "working", and "done", "stopped" or "failed".
         self.state = "waiting"
         self.share = 0.0  # of the tiles that are done
@@ -119,6 +120,7 @@ class Job:
             self.state, self._began = "working", time.monotonic()
             pixels = work(self.photo.pixels, progress=self._tiles)
             self.denoised = replace(self.photo, pixels=pixels)
+            self.noise_stays = noise_stays(self.photo.pixels, pixels)
             self.share, self.state = 1.0, "done"
         except Stopped:
             self.state = "stopped"
@@ -201,11 +203,6 @@ class Line:
                 traceback.print_exc()
             self._working = False
             del job  # otherwise the last photograph would stay in memory
-
-
-def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
-    """Return before + strength * (after - before), uint8 or uint16 as the arguments."""
-    return cv2.addWeighted(after, strength, before, 1 - strength, 0).reshape(before.shape)
 
 
 def residual(before: np.ndarray, after: np.ndarray, factor: float) -> np.ndarray:

@@ -60,6 +60,16 @@ def test_a_sample_is_scored_and_no_strength_gains_nothing(page):
     assert [float(m.delta.removesuffix(" dB")) for m in page.metric[1:]] == [0, 0]
 
 
+def test_a_method_that_leaves_the_noise_is_told(page, monkeypatch):
+    press_denoise(page)
+    wait(page)
+    assert not page.warning
+    monkeypatch.setattr(queue, "denoiser", lambda *_: lambda pixels, progress: pixels)
+    press_denoise(page)
+    wait(page)
+    assert page.warning[0].value.startswith("Hardly any noise was removed")
+
+
 def test_another_sample_forgets_the_result(page):
     press_denoise(page)
     wait(page)

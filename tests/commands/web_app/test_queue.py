@@ -18,7 +18,6 @@ from casestudy.commands.web_app import queue
 from casestudy.commands.web_app.queue import (
     Job,
     Line,
-    blend,
     encode,
     open_photo,
     residual,
@@ -174,10 +173,8 @@ def test_stop_ends_the_work_after_a_tile(monkeypatch):
     assert len(tiles) < 10 and job.denoised is None
 
 
-def test_strength_blends_and_the_residual_is_on_grey():
-    before, after = (np.full((2, 2, 3), value, np.uint8) for value in (100, 60))
-    assert (blend(before, after, 0) == 100).all() and (blend(before, after, 1) == 60).all()
-    assert (blend(before, after, 0.25) == 90).all()
+def test_the_residual_is_on_grey():
+    before = np.full((2, 2, 3), 100, np.uint8)
     assert (residual(before, before, 8) == 128).all()
     assert (residual(before, before - 2, 8) == 144).all()
 
