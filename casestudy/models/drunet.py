@@ -40,7 +40,8 @@ def build_drunet(filters: int = 32, name: str = "drunet") -> keras.Model:
     for level, blocks in enumerate(DOWN_BLOCKS, start=1):
         x = residual_blocks(x, blocks, f"down{level}")
         width = filters * 2**level
-        x = layers.Conv2D(width, 2, strides=2, name=f"down{level}.shrink")(x)
+        # Padding changes nothing at even sizes, but LiteRT first asks what one pixel becomes.
+        x = layers.Conv2D(width, 2, strides=2, padding="same", name=f"down{level}.shrink")(x)
         entrances.append(x)
     x = residual_blocks(x, BOTTOM_BLOCKS, "bottom")
     for level, blocks in reversed(list(enumerate(DOWN_BLOCKS, start=1))):
