@@ -70,12 +70,6 @@ NETWORKS: dict[str, Network] = {
         recipe=_RECIPE,
         released=True,
     ),
-    "drunet": Network(
-        build="casestudy.models.drunet:build_drunet",
-        title="DRUNet, half width",
-        multiple=8,
-        recipe=_RECIPE | {"batch_size": 8, "learning_rate": 1e-3, "clip_norm": 1.0},
-    ),
     "ridnet": Network(
         build="casestudy.models.ridnet:build_ridnet",
         title="RIDNet",
@@ -85,5 +79,11 @@ NETWORKS: dict[str, Network] = {
         recipe=_RECIPE | {"batch_size": 8, "crop_size": 48},
         released=True,
         remark="best",
+    ),
+    "drunet": Network(
+        build="casestudy.models.drunet:build_drunet",
+        title="DRUNet, half width",
+        multiple=8,
+        recipe=_RECIPE | {"batch_size": 8, "learning_rate": 1e-3, "clip_norm": 1.0},
     ),
 }

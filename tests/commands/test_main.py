@@ -54,7 +54,7 @@ def test_help_is_there_for_every_command(command):
         (("data", "check", "folder:/nowhere"), "/nowhere"),
         (("data", "add", "polyu", "a.zip"), "knows: sidd, renoir"),
         (("data", "fetch", "renoir"), "casestudy data add renoir"),
-        (("train", "ridnett"), "autoencoder, cbdnet, pridnet, pridnet-half, ridnet"),
+        (("train", "ridnett"), "autoencoder, cbdnet, pridnet, pridnet-half, ridnet, drunet"),
         (("train", "ridnet", "--recipe", "relaesed"), "Known: released"),
         (("train", "pridnet", "--start", "released"), "pridnet-half"),
         (("train", "ridnet", "--recipe", "released", "--max-pairs", "9"), "--max-pairs"),

@@ -14,7 +14,7 @@ from casestudy.models.cbdnet import with_level_map
 from casestudy.models.pridnet import Enlarge
 from casestudy.models.weights import load_weights, save_weights
 
-NETWORKS = ("autoencoder", "cbdnet", "pridnet", "drunet", "ridnet")
+NETWORKS = ("autoencoder", "cbdnet", "pridnet", "ridnet", "drunet")
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_tensorflow_and_jax_give_the_same_output(tmp_path):
 class TestBadInput:
     def test_an_unknown_network_is_told_the_known_ones(self):
         with pytest.raises(
-            CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, drunet, ridnet"
+            CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, ridnet, drunet"
         ):
             build("ridnett")
 

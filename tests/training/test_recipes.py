@@ -37,7 +37,7 @@ def test_unknown_recipes_and_networks_are_told_the_known_ones():
     with pytest.raises(CaseStudyError, match="Known: released"):
         recipe("relaesed", "ridnet")
     with pytest.raises(
-        CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, drunet, ridnet"
+        CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, ridnet, drunet"
     ):
         recipe("released", "unet")
 
