@@ -7,6 +7,7 @@ from casestudy.data.sets import (
     bsds500,
     clean,
     folder,
+    phones,
     polyu,
     renoir,
     renoir_crops,
@@ -31,6 +32,7 @@ DATASETS: dict[str, Dataset] = {
     each.name: each
     for each in (
         sample.SAMPLE,
+        phones.PHONES,
         polyu.CROPS,
         polyu.FRAMES,
         bsds500.CAPTURED,
