@@ -7,6 +7,7 @@ from casestudy.data.sets import (
     bsds500,
     clean,
     folder,
+    kodak,
     phones,
     polyu,
     renoir,
@@ -44,7 +45,8 @@ DATASETS: dict[str, Dataset] = {
         sidd_crops.CROPS,
         renoir_crops.CROPS,
         clean.CLEAN,
-        clean.KODAK,
+        kodak.KODAK,
+        *kodak.NOISY,
     )
 }
 
