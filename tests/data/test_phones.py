@@ -59,7 +59,7 @@ def test_they_are_the_crops_to_test_on_of_sidd_crops():
 
 
 def test_there_is_nothing_to_train_on(tmp_path):
-    with pytest.raises(CaseStudyError, match="all 8 pairs are to test on.*casestudy evaluate"):
+    with pytest.raises(CaseStudyError, match=r"all 8 pairs are to test on.*casestudy evaluate"):
         open_experiment("phones", str(tmp_path / "run"))
 
 
