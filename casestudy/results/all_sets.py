@@ -108,7 +108,12 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
 def describe(scores: pd.DataFrame) -> str:
     """Return `summary` as text, and below it the names of sets that are left out."""
     table = summary(scores)[list(COLUMNS)].rename(columns=COLUMNS)
-    text = table.to_string(index=False, na_rep="", float_format="{:.2f}".format)
+    text = table.to_string(
+        index=False,
+        na_rep="",
+        float_format="{:.2f}".format,
+        formatters={"SSIM": "{:.4f}".format},
+    )
     if names := left_out(scores):
         text += (
             f"\n\nLeft out, because they are not there or it was trained on them: "
