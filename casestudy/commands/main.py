@@ -100,7 +100,12 @@ def report(
 @app.command(cls=Named)
 def evaluate(
     model: Released,
-    dataset: Dataset = "polyu",
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="A name from `casestudy data list`, folder:PATH, or all: every test set."
+        ),
+    ] = "polyu",
     run: TrainedIn = None,
     filters: TrainedFilters = 0,
     output: Annotated[
@@ -111,20 +116,26 @@ def evaluate(
     """Score a network on whole images: the test part of a dataset, or the pairs of a folder.
 
     Writes the PSNR and SSIM of every image before and after denoising. Prints their means, by
-    camera and ISO where these are known. Images that the network was trained on are left out.
+    camera and ISO where these are known; with --dataset all, by test set, next to those of the
+    filter Non-Local Means. Images that the network was trained on are left out.
 
     Example: casestudy evaluate ridnet --dataset folder:~/pairs
     """
     # Imported here for a fast start-up.
     from casestudy.files.folders import absolute, reports_root, run_name
     from casestudy.files.writing import writable_file, written_whole
-    from casestudy.results import whole_images
+    from casestudy.results import all_sets, whole_images
 
     dataset = absolute(dataset)
     name = "-".join(filter(None, [model, run and run_name("", run), run_name(dataset)]))
     output = writable_file(output or reports_root() / "evaluation" / f"{name}.csv")
-    scores = whole_images.evaluate_network(*_network(model, run, filters), dataset)
-    typer.echo(whole_images.describe(scores))
+    network, manifest = _network(model, run, filters)
+    if dataset == all_sets.ALL:
+        scores = all_sets.evaluate_all(network, manifest)
+        typer.echo(all_sets.describe(scores))
+    else:
+        scores = whole_images.evaluate_network(network, manifest, dataset)
+        typer.echo(whole_images.describe(scores))
     with written_whole(output) as temporary:
         scores.to_csv(temporary, index=False)
     typer.echo(output)

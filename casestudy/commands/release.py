@@ -18,18 +18,13 @@ from casestudy.files import provenance
 from casestudy.files.writing import written_whole
 from casestudy.models import released
 from casestudy.models.weights import load_weights, save_weights
-from casestudy.results import real_noise
+from casestudy.results import all_sets, real_noise
 from casestudy.results.metrics import score
-from casestudy.results.whole_images import evaluate_network, mean_scores
+from casestudy.results.whole_images import mean_scores
 from casestudy.training import recipes
 from casestudy.training.manifest import load_training, read_manifest, stages
 from casestudy.training.settings import TrainingSettings
 
-DATASETS = {
-    "polyu": "PolyU crops of held-out scenes, real noise",
-    "sample": "test scenes of `sample`, simulated noise",
-    "bsds500-clean": "BSDS500 test photographs without noise",
-}
 LARGEST_LOSS = 0.005  # dB that 16 bits may cost
 _NOISES = {
     "own": " with their own noise",
@@ -68,10 +63,11 @@ def release(network: str, folder: Path) -> None:
         weights = made / f"{network}.safetensors"
         manifest["dB lost by 16 bits"] = _halve(model, weights)
         manifest["weights sha256"] = provenance.hash_file(weights)
-        scores = {name: evaluate_network(model, manifest, name) for name in DATASETS}
+        scores = all_sets.evaluate_all(model, manifest)
         (made / f"{network}.json").write_text(json.dumps(manifest, indent=2) + "\n")
         (made / f"{network}.md").write_text(card(network, manifest, scores))
-        real_noise.write_scores(scores["polyu"], made / f"{network}.polyu.csv")
+        on_polyu = scores[scores["dataset"] == "polyu"]
+        real_noise.write_scores(on_polyu, made / f"{network}.polyu.csv")
         shutil.copy(folder / f"{network}.history.csv", made)
         for path in made.iterdir():
             with written_whole(released.FOLDER / path.name) as temporary:
@@ -79,10 +75,10 @@ def release(network: str, folder: Path) -> None:
     _write_checksums(network)
 
 
-def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFrame]) -> str:
+def card(network: str, manifest: dict[str, object], scores: pd.DataFrame) -> str:
     """Return a model card, in the layout that Hugging Face asks for, as Markdown.
 
-    `scores` holds, by dataset, tables from `casestudy.results.whole_images.evaluate`.
+    `scores` are those of `casestudy.results.all_sets.evaluate_all`.
     """
     return render(
         "card.md.j2",
@@ -94,9 +90,10 @@ def card(network: str, manifest: dict[str, object], scores: dict[str, pd.DataFra
         sources=_sources(manifest),
         noises=_NOISES,
         missing=recipes.missing(data["dataset"] for data in manifest["data"].values()),
-        datasets=DATASETS,
-        means={name: mean_scores(table).iloc[0] for name, table in scores.items()},
-        cameras=mean_scores(scores["polyu"], ["camera"]),
+        datasets=all_sets.TITLES,
+        means=all_sets.summary(scores).set_index("dataset").to_dict("index"),
+        left_out=all_sets.left_out(scores),
+        cameras=mean_scores(scores[scores["dataset"] == "polyu"], ["camera"]),
         validation_scenes=sorted(polyu.VALIDATION_SCENES),
         test_scenes=sorted(polyu.TEST_SCENES),
         command=_command(network, manifest),

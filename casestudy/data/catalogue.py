@@ -7,6 +7,8 @@ from casestudy.data.sets import (
     bsds500,
     clean,
     folder,
+    kodak,
+    phones,
     polyu,
     renoir,
     renoir_crops,
@@ -31,6 +33,7 @@ DATASETS: dict[str, Dataset] = {
     each.name: each
     for each in (
         sample.SAMPLE,
+        phones.PHONES,
         polyu.CROPS,
         polyu.FRAMES,
         bsds500.CAPTURED,
@@ -42,7 +45,8 @@ DATASETS: dict[str, Dataset] = {
         sidd_crops.CROPS,
         renoir_crops.CROPS,
         clean.CLEAN,
-        clean.KODAK,
+        kodak.KODAK,
+        *kodak.NOISY,
     )
 }
 

@@ -37,8 +37,7 @@ def evaluate_network(
 ) -> pd.DataFrame:
     """Return the scores of a trained network on images that it was not trained on.
 
-    The images are the test part of a named dataset, with the default split of the notebooks, or
-    all pairs of a folder.
+    The images are those of `pairs_to_test`.
 
     Parameters
     ----------
@@ -58,25 +57,54 @@ def evaluate_network(
     CaseStudyError
         If the network was trained on all of them; if the dataset is missing.
     """
+    pairs = unseen_pairs(model.name, manifest, dataset)
+    return evaluate(network_denoiser(model), pairs, rounded=record(dataset).rounded)
+
+
+def pairs_to_test(dataset: str) -> list[Pair]:
+    """Return the test part of a named dataset, with the default split, or all pairs of a folder.
+
+    Raises
+    ------
+    CaseStudyError
+        If the dataset is missing.
+    """
     pairs = record(dataset).load()
-    if not (own_folder(dataset) or all(pair.part == "test" for pair in pairs)):
-        _, _, pairs = split_pairs(pairs)
+    if own_folder(dataset) or all(pair.part == "test" for pair in pairs):
+        return pairs
+    return split_pairs(pairs)[2]
+
+
+def unseen_pairs(network: str, manifest: dict[str, object], dataset: str) -> list[Pair]:
+    """Return those of `pairs_to_test` that a network was not trained on; print how many it was.
+
+    Parameters
+    ----------
+    network : str
+        What messages call it.
+    manifest, dataset
+        See `evaluate_network`, also for errors.
+    """
+    pairs = pairs_to_test(dataset)
     tested = pd.DataFrame({"image": [p.id for p in pairs], "scene": [p.scene for p in pairs]})
     known = seen(manifest, tested, dataset)
     unseen = [pair for pair, is_known in zip(pairs, known, strict=True) if not is_known]
     if not unseen:
         raise CaseStudyError(
-            f"{dataset}: {model.name} was trained on all {len(pairs)} pairs to test on."
+            f"{dataset}: {network} was trained on all {len(pairs)} pairs to test on."
         )
     if len(unseen) < len(pairs):
-        print(f"{len(pairs) - len(unseen)} pairs are left out: {model.name} was trained on them.")
+        print(
+            f"{dataset}: {len(pairs) - len(unseen)} pairs are left out: {network} was trained on "
+            "them."
+        )
     scenes = seen_scenes(manifest, dataset)
     if siblings := sum(pair.scene in scenes for pair in unseen):
         print(
-            f"{siblings} of {len(unseen)} pairs show scenes of which other pairs were in "
-            f"{model.name}'s training, as after a split by image; that flatters it."
+            f"{dataset}: {siblings} of {len(unseen)} pairs show scenes of which other pairs were "
+            f"in {network}'s training, as after a split by image; that flatters it."
         )
-    return evaluate(network_denoiser(model), unseen, rounded=record(dataset).rounded)
+    return unseen
 
 
 def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) -> pd.DataFrame:

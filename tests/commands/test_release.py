@@ -8,6 +8,7 @@ from casestudy import CaseStudyError
 from casestudy.commands import release
 from casestudy.data.patches import cut_patches
 from casestudy.models import build, released
+from casestudy.results import all_sets
 from casestudy.training import recipes
 from casestudy.training.train import train
 
@@ -50,16 +51,17 @@ def scores(psnr_db, noisy_db=30.0):
     return table.assign(gain_db=gain.where(np.isfinite(gain)))
 
 
-def card(clean_db=45.5, **identity):
-    tables = {name: scores(33.25) for name in release.DATASETS}
-    tables["bsds500-clean"] = scores(clean_db, np.inf)
-    return release.card("ridnet", manifest(**identity), tables)
+def card(clean_db=45.5, without=(), **identity):
+    tables = {name: scores(33.25) for name in all_sets.TITLES}
+    tables["kodak"] = scores(clean_db, np.inf)
+    tables = [table.assign(dataset=name) for name, table in tables.items() if name not in without]
+    return release.card("ridnet", manifest(**identity), pd.concat(tables))
 
 
 def test_the_card_holds_scores_recipe_and_commit():
     text = card()
-    assert "| 2 | 30.00 | 33.25 | +3.25 | 0.9000 | 0.9500 |" in text
-    assert "| 2 | inf | 45.50 |  | 0.9000 | 0.9500 |" in text  # without noise there is no gain
+    assert "`phones`: SIDD crops, real noise of phones | 2 | 30.00 |  | 33.25 | +3.25 |" in text
+    assert "| 2 | inf |  | 45.50 |  |  | 0.9000 | 0.9500 |" in text  # no noise, so no gain
     assert "| C1 | 1 | 30.00 | 33.25 | +3.25 |" in text
     assert "`casestudy train ridnet --recipe released`" in text
     assert "0123456789abcdef-dirty" in text and "70 minutes" in text
@@ -76,9 +78,22 @@ def test_the_card_lists_the_sources_and_what_was_missing():
 
 def test_the_card_tells_what_came_back_exactly():
     text = card(clean_db=[45.5, np.inf])
-    assert "| 2 | inf | 45.50 |  | 0.9000 | 0.9500 |" in text
-    assert "Of `bsds500-clean`, 1 came back exactly" in text
+    assert "| 2 | inf |  | 45.50 |  |  | 0.9000 | 0.9500 |" in text
+    assert "Of `kodak`, 1 came back exactly" in text
     assert "exactly" not in card()
+
+
+def test_the_card_compares_with_the_filter(tmp_path, monkeypatch):
+    monkeypatch.setattr(all_sets, "FILTERS", tmp_path / "filters.csv")
+    all_sets.FILTERS.write_text("method,dataset,images,psnr_db,ssim\nNLM,polyu,2,32.0,0.9\n")
+    assert "| 2 | 30.00 | 32.00 | 33.25 | +3.25 | +1.25 | 0.9000 | 0.9500 |" in card()
+
+
+def test_the_card_names_the_sets_that_were_not_there():
+    text = card(without=("renoir-crops", "kodak"))
+    assert "Not scored, because they were not there: renoir-crops, kodak." in text
+    assert "| `kodak`:" not in text and "type: renoir-crops" not in text
+    assert "Not scored" not in card()
 
 
 def test_the_card_tells_every_setting_that_is_not_the_recipes():

@@ -37,8 +37,8 @@ def fetch(dataset: str) -> Path | None:
         names = ", ".join(name for name, each in DATASETS.items() if each.fetch)
         built_in = ", ".join(name for name, each in DATASETS.items() if not each.get)
         raise CaseStudyError(
-            f"{dataset!r} cannot be fetched. `casestudy data fetch` knows: {names} (and "
-            f"{built_in}, which needs no download); `casestudy data list` shows the others."
+            f"{dataset!r} cannot be fetched. `casestudy data fetch` knows: {names} "
+            f"(built in: {built_in}); `casestudy data list` shows the others."
         )
     module, function = known.fetch.split(":")
     return getattr(import_module(module), function)()

@@ -12,7 +12,20 @@ from casestudy.files.folders import data_root
 from casestudy.files.photos import SUFFIXES
 
 
-def _find(folder: Path, part: str | None) -> tuple[list[FilePair], list[Path]]:
+def find_photographs(folder: Path, part: str | None = None) -> tuple[list[FilePair], list[Path]]:
+    """Return every photograph of a folder as both images of a pair, for `Dataset.find`.
+
+    Parameters
+    ----------
+    folder : Path
+    part : {"train", "validation", "test"}, optional
+        Part of a split that all belong to.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is none.
+    """
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
     if not paths:
         raise CaseStudyError(
@@ -31,15 +44,6 @@ CLEAN = Dataset(
     terms="Unsplash licence; BSD-3",
     get="put clean photographs, which are much reduced in size, into clean/ in the data root",
     where=lambda found: str(data_root() / "clean"),
-    find=lambda: _find(data_root() / "clean", None),
+    find=lambda: find_photographs(data_root() / "clean"),
     families=("clean",),
-)
-KODAK = Dataset(
-    name="kodak",
-    summary="the 24 photographs of Kodak, 768x512, without noise; papers add Gaussian noise",
-    terms="released by Kodak for unrestricted use",
-    get="put 01.png to 24.png (r0k.us/graphics/kodak) into kodak24/ in the data root",
-    where=lambda found: str(data_root() / "kodak24"),
-    find=lambda: _find(data_root() / "kodak24", "test"),
-    families=("kodak",),
 )

@@ -4,9 +4,8 @@ The clean frames were shifted onto the noisy ones and, where two agree, averaged
 lists the crops, `NAME_noisy.png` and `NAME_gt.png`, with the scene that each shows.
 """
 
+import csv
 from pathlib import Path
-
-import pandas as pd
 
 from casestudy import CaseStudyError
 from casestudy.data.dataset import Dataset
@@ -25,23 +24,24 @@ def _find() -> tuple[list[FilePair], list[Path]]:
         raise CaseStudyError(
             f"{table} is not there. Set CASESTUDY_DATA to the folder that holds {TABLE}."
         )
-    rows = pd.read_csv(table)
+    with table.open(newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["name"])
     return [
-        _pair(table.parent, row)
-        for row in rows.sort_values("name").itertuples()
-        if row.part == "test" or row.sound == "yes"
+        _pair(table.parent, row["name"], int(row["scene"]), row["part"])
+        for row in rows
+        if row["part"] == "test" or row["sound"] == "yes"
     ], []
 
 
-def _pair(folder: Path, row) -> FilePair:
-    noisy, clean = (folder / row.part / f"{row.name}_{kind}.png" for kind in ("noisy", "gt"))
+def _pair(folder: Path, name: str, scene: int, part: str) -> FilePair:
+    noisy, clean = (folder / part / f"{name}_{kind}.png" for kind in ("noisy", "gt"))
     if missing := [file for file in (noisy, clean) if not file.is_file()]:
         raise CaseStudyError(f"{missing[0]} is not there, though {TABLE} lists it. Copy it again.")
     return FilePair(
-        id=row.name,
-        scene=f"T3i_Batch_{row.scene:03d}",  # as in the whole set
+        id=name,
+        scene=f"T3i_Batch_{scene:03d}",  # as in the whole set
         camera=CAMERAS["T3i"],
-        part="validation" if row.scene in VALIDATION_SCENES else row.part,
+        part="validation" if scene in VALIDATION_SCENES else part,
         noisy_path=noisy,
         clean_path=clean,
     )

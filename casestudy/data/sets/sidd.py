@@ -29,7 +29,7 @@ from casestudy.data.sets.search import find_folders
 from casestudy.files.folders import data_root
 
 HOME = "abdokamel.github.io/sidd"
-TERMS = "MIT licence, according to third parties; see its page"
+TERMS = "MIT licence, as its page says"
 
 
 @dataclass(frozen=True, kw_only=True)
