@@ -42,8 +42,30 @@ class Muon(keras.optimizers.Muon):
         super().update_step(gradient, variable, learning_rate)
 
     def zeropower_via_newtonschulz5(self, x: object, steps: int) -> object:
-        matrix = keras.ops.reshape(x, (-1, x.shape[-1]))
-        return keras.ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape)
+        """Return a kernel's nearest matrix with equal singular values, roughly.
+
+        Keras multiplies the whole matrix in each step. The result is the matrix times a
+        polynomial of its small Gram matrix, so here steps only multiply Gram matrices, which
+        takes two fifths of the time where a kernel has nine times as many inputs as outputs.
+        """
+        ops = keras.ops
+        matrix = ops.reshape(x, (-1, x.shape[-1]))
+        wide = matrix.shape[0] < matrix.shape[1]
+        if wide:
+            matrix = ops.transpose(matrix)
+        matrix = matrix / (ops.norm(matrix) + 1e-7)
+        gram = ops.matmul(ops.transpose(matrix), matrix)
+        identity = ops.eye(gram.shape[0], dtype=gram.dtype)
+        product = identity
+        for _ in range(steps):
+            square = ops.matmul(gram, gram)
+            factor = self.muon_a * identity + self.muon_b * gram + self.muon_c * square
+            product = ops.matmul(product, factor)
+            gram = ops.matmul(ops.matmul(gram, factor), factor)
+        matrix = ops.matmul(matrix, product)
+        if wide:
+            matrix = ops.transpose(matrix)
+        return ops.reshape(matrix, x.shape)
 
     def lr_adjust(self, x: object) -> object:
         longer_side = max(math.prod(x.shape[:-1]), x.shape[-1])
