@@ -7,9 +7,10 @@ and twice the width of the one above; skips are added where two levels have the 
 Departures: the published network is told the noise level by a fourth input channel; this one is
 blind. Half its width, and fewer blocks where pixels are many (`DOWN_BLOCKS`, `BOTTOM_BLOCKS`, in
 reverse on the way up, where the paper has four everywhere) make it ten times as fast: 0.24
-million multiply-adds per pixel instead of 2.1. Convolutions have biases, and the network returns
-what to add to the noisy image. Its last layer starts near zero, so that training starts from the
-noisy image itself.
+million multiply-adds per pixel instead of 2.1. Skips lead from the end of a level to its
+beginning on the way up, where all its blocks see both; the paper's lead from entrance to exit.
+Convolutions have biases, and the network returns what to add to the noisy image. Its last layer
+starts near zero, so that training starts from the noisy image itself.
 """
 
 import keras
@@ -36,20 +37,19 @@ def build_drunet(filters: int = 32, name: str = "drunet") -> keras.Model:
     """
     noisy = keras.Input((None, None, 3), name="noisy")
     x = conv(noisy, filters, "head")
-    entrances = [x]  # what enters each level
+    skips = []
     for level, blocks in enumerate(DOWN_BLOCKS, start=1):
         x = residual_blocks(x, blocks, f"down{level}")
+        skips.append(x)
         width = filters * 2**level
         # Padding changes nothing at even sizes, but LiteRT first asks what one pixel becomes.
         x = layers.Conv2D(width, 2, strides=2, padding="same", name=f"down{level}.shrink")(x)
-        entrances.append(x)
     x = residual_blocks(x, BOTTOM_BLOCKS, "bottom")
     for level, blocks in reversed(list(enumerate(DOWN_BLOCKS, start=1))):
-        x = layers.Add(name=f"up{level}.skip")([x, entrances.pop()])
         width = filters * 2 ** (level - 1)
         x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{level}.enlarge")(x)
+        x = layers.Add(name=f"up{level}.skip")([x, skips.pop()])
         x = residual_blocks(x, blocks, f"up{level}")
-    x = layers.Add(name="skip")([x, entrances.pop()])
     residual = layers.Conv2D(
         3,
         3,
