@@ -77,6 +77,7 @@ class Camera:
     brightness: float = 1 / 0.8  # gain of every channel when developing
     # Shares of the four measured colour matrices.
     colour_weights: tuple[float, float, float, float] = (0.25, 0.25, 0.25, 0.25)
+    contrast: float = 1.0  # of the tone curve, see `tone_curve`
     jpeg_quality: int = 95  # OpenCV's scale, 0 to 100
 
     def noise_levels(self, iso: float) -> tuple[float, float]:
@@ -103,7 +104,8 @@ def random_camera(rng: np.random.Generator) -> Camera:
 
     White balance, brightness and colours are drawn as by Brooks et al. With equal chances, noise
     is drawn as by them, or as that of a phone at ISO 50 to 3200, which has far more read noise.
-    JPEG quality is uniform in 60 to 100, as Guo et al. recommend.
+    Contrast is uniform in 0.1 to 1, because makers' tone curves differ. JPEG quality is uniform
+    in 60 to 100, as Guo et al. recommend.
     """
     draw_noise = rng.choice([_camera_noise, _phone_noise])
     shot, read = draw_noise(rng)
@@ -117,6 +119,7 @@ def random_camera(rng: np.random.Generator) -> Camera:
         blue_gain=rng.uniform(1.5, 1.9),
         brightness=1 / rng.normal(0.8, 0.1),
         colour_weights=tuple(weights / weights.sum()),
+        contrast=rng.uniform(0.1, 1),
         jpeg_quality=int(rng.integers(60, 101)),
     )
 
@@ -211,9 +214,10 @@ def noise_level_map(clean: np.ndarray, camera: Camera, iso: float) -> np.ndarray
     to_srgb = np.linalg.inv(camera.srgb_to_camera)
     spread = np.einsum("ij,cjk,ik->ci", to_srgb, _demosaicked_covariance(), to_srgb)
     deviation = np.sqrt(variance @ spread)
-    linear = inverse_tone_curve(clean.astype(np.float32) / 255) ** 2.2
+    linear = inverse_tone_curve(clean.astype(np.float32) / 255, camera.contrast) ** 2.2
     above, below = (
-        tone_curve(np.clip(linear + sign * deviation, 0, 1) ** (1 / 2.2)) for sign in (1, -1)
+        tone_curve(np.clip(linear + sign * deviation, 0, 1) ** (1 / 2.2), camera.contrast)
+        for sign in (1, -1)
     )
     return ((above - below) / 2).astype(np.float32)
 
@@ -244,7 +248,7 @@ def unprocess(photograph: np.ndarray, camera: Camera) -> np.ndarray:
         Linear camera colours before white balance.
     """
     srgb = photograph.astype(np.float32) / 255
-    linear = np.maximum(inverse_tone_curve(srgb), 1e-8) ** 2.2
+    linear = np.maximum(inverse_tone_curve(srgb, camera.contrast), 1e-8) ** 2.2
     colours = linear @ camera.srgb_to_camera.T.astype(np.float32)
     gains = (1 / camera.gains).astype(np.float32)
     # Near white the gains fade to 1, or clipped highlights would turn pink (Brooks et al.).
@@ -298,18 +302,26 @@ def develop(raw: np.ndarray, camera: Camera) -> np.ndarray:
     colours = demosaic(np.clip(balanced, 0, 1))
     camera_to_srgb = np.linalg.inv(camera.srgb_to_camera).astype(np.float32)
     linear = np.clip(colours @ camera_to_srgb.T, 0, 1)
-    srgb = tone_curve(np.maximum(linear, 1e-8) ** (1 / 2.2))
+    srgb = tone_curve(np.maximum(linear, 1e-8) ** (1 / 2.2), camera.contrast)
     return np.round(srgb * 255).astype(np.uint8)
 
 
-def tone_curve(x: np.ndarray) -> np.ndarray:
-    """Return the smoothstep 3 x^2 - 2 x^3, a typical camera's contrast curve, on [0, 1]."""
-    return 3 * x**2 - 2 * x**3
+def tone_curve(x: np.ndarray, contrast: float = 1.0) -> np.ndarray:
+    """Return a camera's contrast curve on [0, 1].
+
+    It is the smoothstep 3 x^2 - 2 x^3 of Brooks et al. for a contrast of 1, and a blend of it
+    with the straight line for less.
+    """
+    return (1 - contrast) * x + contrast * (3 * x**2 - 2 * x**3)
 
 
-def inverse_tone_curve(y: np.ndarray) -> np.ndarray:
-    """Return the x in [0, 1] with `tone_curve(x)` = y."""
-    return 0.5 - np.sin(np.arcsin(1 - 2 * np.clip(y, 0, 1)) / 3)
+def inverse_tone_curve(y: np.ndarray, contrast: float = 1.0) -> np.ndarray:
+    """Return the x in [0, 1] with `tone_curve(x, contrast)` = y, for a contrast in (0, 1]."""
+    # With u = x - 1/2, y - 1/2 = slope u - 2 contrast u^3: Viete's solution of such a cubic.
+    slope = 1 + contrast / 2
+    radius = (slope / (6 * contrast)) ** 0.5
+    sine = (np.clip(y, 0, 1) - 0.5) * (1.5 / (slope * radius))
+    return np.clip(0.5 + 2 * radius * np.sin(np.arcsin(sine) / 3), 0, 1)
 
 
 def mosaic(colours: np.ndarray) -> np.ndarray:

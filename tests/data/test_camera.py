@@ -36,8 +36,11 @@ def natural_image(height=64, width=96):
 
 def test_tone_curve_is_the_smoothstep_and_its_inverse_undoes_it():
     assert tone_curve(0.25) == pytest.approx(3 / 16 - 2 / 64)
+    assert tone_curve(0.25, contrast=0.5) == pytest.approx((1 / 4 + 3 / 16 - 2 / 64) / 2)
     x = np.linspace(0, 1, 101)
-    np.testing.assert_allclose(inverse_tone_curve(tone_curve(x)), x, atol=1e-7)
+    for contrast in (0.1, 0.5, 1):
+        y = tone_curve(x, contrast)
+        np.testing.assert_allclose(inverse_tone_curve(y, contrast), x, atol=1e-7)
 
 
 def test_white_stays_white_in_camera_colours():
