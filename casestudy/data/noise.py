@@ -35,19 +35,19 @@ def random_noise(clean: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarra
         is grey or sharpened as the noisy one is, since neither is noise.
     """
     sigma = np.exp(rng.uniform(*np.log(SIGMA)))
-    shared = rng.choice([0.0, 1.0, rng.uniform()], p=[0.45, 0.35, 0.2])
+    shared = rng.choice([0.0, 1.0, rng.uniform()], p=[0.5, 0.3, 0.2])
     if shared == 1 and rng.random() < 1 / 3:
         clean = _gray(clean)
     size = clean.shape[:2]
     noise = grain(size, shared, rng) * tones(clean, rng) * sigma
-    if rng.random() < 0.15:
-        noise += blotches(size, rng) * sigma * rng.uniform(0.2, 1)
     if rng.random() < 0.1:
-        noise += bands(size, rng) * sigma * rng.uniform(0.1, 0.6)
+        noise += blotches(size, rng) * sigma * rng.uniform(0.1, 0.5)
+    if rng.random() < 0.05:
+        noise += bands(size, rng) * sigma * rng.uniform(0.1, 0.4)
     noisy = clean + noise
     if rng.random() < 0.05:
         noisy = hot_pixels(noisy, rng)
-    if rng.random() < 0.15:
+    if rng.random() < 0.08:
         amount = rng.uniform(0.3, 1.5)
         noisy, clean = (sharpened(image, amount) for image in (noisy, clean))
     noisy, clean = (np.clip(np.round(image), 0, 255).astype(np.uint8) for image in (noisy, clean))
@@ -61,7 +61,7 @@ def random_noise(clean: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarra
 def grain(size: tuple[int, int], shared: float, rng: np.random.Generator) -> np.ndarray:
     """Return noise of standard deviation 1, whose neighbouring pixels may be alike.
 
-    Some 45 % are white, 30 % are blurred by 0.4 to 1.3 pixels, 25 % are resized from another
+    Some 60 % are white, 25 % are blurred by 0.4 to 1.3 pixels, 15 % are resized from another
     resolution (0.5 to 2 times), as photographs are.
 
     Parameters
@@ -78,16 +78,16 @@ def grain(size: tuple[int, int], shared: float, rng: np.random.Generator) -> np.
     ndarray, shape (*size, 3), float32
     """
     kind, scale = rng.random(), 1.0
-    if kind > 0.75:
+    if kind > 0.85:
         scale = 2 ** rng.uniform(-1, 1)
     rows, columns = (max(8, round(side / scale)) for side in size)
     own = rng.standard_normal((rows, columns, 3), np.float32)
     common = rng.standard_normal((rows, columns, 1), np.float32)
     noise = np.sqrt(np.float32(1 - shared)) * own + np.sqrt(np.float32(shared)) * common
-    if kind > 0.75:
+    if kind > 0.85:
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         noise = cv2.resize(noise, size[::-1], interpolation=way)
-    elif kind > 0.45:
+    elif kind > 0.6:
         noise = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.4, 1.3))
     return noise / noise.std()
 

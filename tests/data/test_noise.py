@@ -42,9 +42,9 @@ def test_grain_has_the_given_part_in_common_between_colours():
             assert np.corrcoef(red, green)[0, 1] == pytest.approx(shared, abs=0.08)
 
 
-def test_neighbouring_grains_are_independent_in_less_than_half_of_the_images():
+def test_neighbouring_grains_are_independent_in_six_of_ten_images():
     found = np.array([neighbours(grain(SIZE, 0.0, rng)) for rng in each(300)])
-    assert np.mean(np.abs(found) < 0.02) == pytest.approx(0.45, abs=0.1)
+    assert np.mean(np.abs(found) < 0.02) == pytest.approx(0.6, abs=0.1)
     assert found.min() > -0.1
     # A blur of 1.3 pixels leaves exp(-1 / (4 1.3^2)) between neighbours.
     assert np.quantile(found, 0.99) == pytest.approx(np.exp(-1 / (4 * 1.3**2)), abs=0.06)
