@@ -18,7 +18,7 @@ from casestudy.files import provenance
 from casestudy.files.writing import written_whole
 from casestudy.models import released
 from casestudy.models.weights import load_weights, save_weights
-from casestudy.results import all_sets, real_noise
+from casestudy.results import all_sets, shipped
 from casestudy.results.metrics import score
 from casestudy.results.whole_images import mean_scores
 from casestudy.training import recipes
@@ -66,8 +66,7 @@ def release(network: str, folder: Path) -> None:
         scores = all_sets.evaluate_all(model, manifest)
         (made / f"{network}.json").write_text(json.dumps(manifest, indent=2) + "\n")
         (made / f"{network}.md").write_text(card(network, manifest, scores))
-        on_polyu = scores[scores["dataset"] == "polyu"]
-        real_noise.write_scores(on_polyu, made / f"{network}.polyu.csv")
+        shipped.write_scores(scores, made / f"{network}.scores.csv")
         shutil.copy(folder / f"{network}.history.csv", made)
         for path in made.iterdir():
             with written_whole(released.FOLDER / path.name) as temporary:
@@ -90,7 +89,7 @@ def card(network: str, manifest: dict[str, object], scores: pd.DataFrame) -> str
         sources=_sources(manifest),
         noises=_NOISES,
         missing=recipes.missing(data["dataset"] for data in manifest["data"].values()),
-        datasets=all_sets.TITLES,
+        datasets=shipped.TITLES,
         means=all_sets.summary(scores).set_index("dataset").to_dict("index"),
         left_out=all_sets.left_out(scores),
         cameras=mean_scores(scores[scores["dataset"] == "polyu"], ["camera"]),

@@ -1,6 +1,6 @@
 """The files of the networks that come with the package, and their checksums.
 
-Each network has its weights, training history, manifest, scores on PolyU and model card.
+Each network has its weights, training history, manifest, scores on every test set and model card.
 `SHA256SUMS` lists them all, in the format of the command sha256sum.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "released"
 SUMS = "SHA256SUMS"
-SUFFIXES = (".safetensors", ".history.csv", ".json", ".polyu.csv", ".md")
+SUFFIXES = (".safetensors", ".history.csv", ".json", ".scores.csv", ".md")
 
 
 def titles() -> dict[str, str]:

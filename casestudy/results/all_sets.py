@@ -1,36 +1,18 @@
 """Scores of a network on all test sets, from real noise to none, in one table.
 
 Non-Local Means, the filter that a network has to beat, is in it, at the strength that `casestudy
-denoise` uses. Its scores come with the package (`tests/benchmarks/test_classical.py` measures
-them again).
+denoise` uses.
 """
-
-from pathlib import Path
 
 import keras
 import pandas as pd
 
 from casestudy import CaseStudyError
 from casestudy.denoising.tiles import network_denoiser
+from casestudy.results.shipped import FILTER, TITLES, filter_means
 from casestudy.results.whole_images import evaluate, mean_scores, unseen_pairs
 
 ALL = "all"  # instead of a dataset's name
-TITLES = {
-    "polyu": "PolyU crops of held-out scenes, real noise",
-    "renoir-crops": "RENOIR crops of held-out scenes, real noise in dim light",
-    "phones": "SIDD crops, real noise of phones",
-    "sample": "test scenes of `sample`, simulated noise",
-    "kodak-white15": "Kodak, white noise of 15 levels",
-    "kodak-white25": "Kodak, white noise of 25 levels",
-    "kodak-white50": "Kodak, white noise of 50 levels",
-    "kodak-grey20": "Kodak in grey, white noise of 20 levels",
-    "kodak-grain": "Kodak, grain of 12 levels, equal in all colours",
-    "kodak-correlated": "Kodak, enlarged noise of 15 levels",
-    "kodak-jpeg": "Kodak, white noise of 15 levels, then JPEG",
-    "kodak": "Kodak without noise, output against input",
-}
-FILTER = "NLM"
-FILTERS = Path(__file__).parent / "filters.csv"
 # In the order of the printed table.
 COLUMNS = {
     "dataset": "set",
@@ -97,11 +79,9 @@ def summary(scores: pd.DataFrame) -> pd.DataFrame:
         ],
         ignore_index=True,
     )
-    filters = pd.read_csv(FILTERS).query("method == @FILTER")
+    filters = filter_means().query("method == @FILTER")[["dataset", "images", "psnr_db"]]
     filters = filters.rename(columns={"psnr_db": "filter_psnr_db"})
-    means = means.merge(
-        filters[["dataset", "images", "filter_psnr_db"]], how="left", on=["dataset", "images"]
-    )
+    means = means.merge(filters, how="left", on=["dataset", "images"])
     return means.assign(lead_db=means["psnr_db"] - means["filter_psnr_db"])
 
 

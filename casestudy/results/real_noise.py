@@ -9,48 +9,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from casestudy.models import released
 from casestudy.results.comparison import interval
+from casestudy.results.shipped import read_scores
 
 FILTERS = Path(__file__).parent / "filters.polyu.csv"
-COLUMNS = [
-    "image",
-    "scene",
-    "camera",
-    "noisy_psnr_db",
-    "psnr_db",
-    "gain_db",
-    "noisy_ssim",
-    "ssim",
-]
 RIVAL = "BM3D"
 
 
-def write_scores(scores: pd.DataFrame, path: Path) -> None:
-    """Write `COLUMNS`, and method if there is one, of a table from `whole_images.evaluate`."""
-    columns = [name for name in ("method", *COLUMNS) if name in scores]
-    scores[columns].to_csv(path, index=False, float_format="%.4f", lineterminator="\n")
-
-
-def read_scores() -> pd.DataFrame:
-    """Return the scores of every method on every crop.
+def scores_on_polyu() -> pd.DataFrame:
+    """Return the scores of every released network and every filter on every crop.
 
     Returns
     -------
     DataFrame
-        One row per method and crop: method and `COLUMNS`, each crop denoised whole and rounded to
-        8 bits; see `casestudy.results.whole_images.evaluate`.
-
-    Raises
-    ------
-    CaseStudyError
-        If a file of a released network is missing or altered.
+        See `casestudy.results.shipped.read_scores`, also for errors.
     """
-    networks = [
-        pd.read_csv(released.released_file(network, ".polyu.csv")).assign(method=title)
-        for network, title in released.titles().items()
-    ]
-    return pd.concat([*networks, pd.read_csv(FILTERS)], ignore_index=True)
+    networks = read_scores().query("dataset == 'polyu'")
+    return pd.concat([networks, pd.read_csv(FILTERS)], ignore_index=True)
 
 
 def leads(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
@@ -59,7 +34,7 @@ def leads(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Parameters
     ----------
     scores : DataFrame
-        From `read_scores`.
+        From `scores_on_polyu`.
     seed : int
         Decides the resamples.
 
@@ -96,7 +71,7 @@ def gain_by_camera(scores: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     scores : DataFrame
-        From `read_scores`.
+        From `scores_on_polyu`.
     """
     order = scores.groupby("method")["gain_db"].mean().sort_values(ascending=False).index
     return scores.pivot_table(values="gain_db", index="method", columns="camera").loc[order]

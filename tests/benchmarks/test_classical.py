@@ -20,7 +20,7 @@ from casestudy.denoising.nlm import nlm_opencv, nlm_skimage, noise_level
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.files.writing import written_whole
 from casestudy.models import load
-from casestudy.results import all_sets, real_noise
+from casestudy.results import real_noise, shipped
 from casestudy.results.whole_images import evaluate, mean_scores, pairs_to_test
 from tests.benchmarks import origins
 
@@ -61,7 +61,7 @@ def test_nlm_of_the_command_on_all_sets(benchmark):
     """`casestudy denoise --model nlm`, one strength for all: the scores that `casestudy evaluate
     --dataset all` shows, again, to 0.01 dB; a file that is missing is written."""
     try:
-        chosen = {name: pairs_to_test(name) for name in all_sets.TITLES}
+        chosen = {name: pairs_to_test(name) for name in shipped.TITLES}
     except CaseStudyError as error:
         pytest.skip(str(error))
     denoiser = partial(nlm_skimage, strength=NLM_STRENGTH)
@@ -69,15 +69,15 @@ def test_nlm_of_the_command_on_all_sets(benchmark):
     def measure() -> pd.DataFrame:
         means = [mean_scores(evaluate(denoiser, pairs)) for pairs in chosen.values()]
         measured = pd.concat(means, ignore_index=True).assign(dataset=list(chosen))
-        return measured.assign(method=all_sets.FILTER)
+        return measured.assign(method=shipped.FILTER)
 
     measured = benchmark.pedantic(measure, rounds=1)
     print("\n", measured.to_string(index=False, float_format="{:.4f}".format))
     measured = measured[["method", "dataset", "images", "psnr_db", "ssim"]]
-    if not all_sets.FILTERS.exists():
-        with written_whole(all_sets.FILTERS) as temporary:
+    if not shipped.FILTERS.exists():
+        with written_whole(shipped.FILTERS) as temporary:
             measured.to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
-    stored = pd.read_csv(all_sets.FILTERS)
+    stored = pd.read_csv(shipped.FILTERS)
     keys = ["method", "dataset", "images"]
     assert measured[keys].to_numpy().tolist() == stored[keys].to_numpy().tolist()
     np.testing.assert_allclose(measured["psnr_db"], stored["psnr_db"], atol=0.01)
@@ -125,14 +125,14 @@ def test_filters_on_real_noise(benchmark):
     scores = benchmark.pedantic(measure, rounds=1)
     if not real_noise.FILTERS.exists():
         with written_whole(real_noise.FILTERS) as temporary:
-            real_noise.write_scores(scores, temporary)
+            shipped.write_scores(scores, temporary)
     stored = pd.read_csv(real_noise.FILTERS)
     assert stored[["method", "image"]].to_numpy().tolist() == [
         [*row] for row in zip(scores["method"], scores["image"], strict=True)
     ]
     np.testing.assert_allclose(scores["psnr_db"], stored["psnr_db"], atol=0.01)
     np.testing.assert_allclose(scores["ssim"], stored["ssim"], atol=0.001)
-    print("\n", real_noise.leads(real_noise.read_scores()).round(3).to_string())
+    print("\n", real_noise.leads(real_noise.scores_on_polyu()).round(3).to_string())
 
 
 def parts(dataset: str) -> tuple[list[Pair], list[Pair], list[Pair]]:

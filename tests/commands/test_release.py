@@ -8,7 +8,7 @@ from casestudy import CaseStudyError
 from casestudy.commands import release
 from casestudy.data.patches import cut_patches
 from casestudy.models import build, released
-from casestudy.results import all_sets
+from casestudy.results import shipped
 from casestudy.training import recipes
 from casestudy.training.train import train
 
@@ -52,7 +52,7 @@ def scores(psnr_db, noisy_db=30.0):
 
 
 def card(clean_db=45.5, without=(), **identity):
-    tables = {name: scores(33.25) for name in all_sets.TITLES}
+    tables = {name: scores(33.25) for name in shipped.TITLES}
     tables["kodak"] = scores(clean_db, np.inf)
     tables = [table.assign(dataset=name) for name, table in tables.items() if name not in without]
     return release.card("ridnet", manifest(**identity), pd.concat(tables))
@@ -84,8 +84,8 @@ def test_the_card_tells_what_came_back_exactly():
 
 
 def test_the_card_compares_with_the_filter(tmp_path, monkeypatch):
-    monkeypatch.setattr(all_sets, "FILTERS", tmp_path / "filters.csv")
-    all_sets.FILTERS.write_text("method,dataset,images,psnr_db,ssim\nNLM,polyu,2,32.0,0.9\n")
+    monkeypatch.setattr(shipped, "FILTERS", tmp_path / "filters.csv")
+    shipped.FILTERS.write_text("method,dataset,images,psnr_db,ssim\nNLM,polyu,2,32.0,0.9\n")
     assert "| 2 | 30.00 | 32.00 | 33.25 | +3.25 | +1.25 | 0.9000 | 0.9500 |" in card()
 
 

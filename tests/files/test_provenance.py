@@ -81,7 +81,7 @@ def test_a_copy_in_the_environment_of_another_project_has_no_commit(package):
         ("results/metrics.py", (False, True, False)),
         ("training/loop.py", (False, True, False)),
         ("models/released/cbdnet.safetensors", (False, True, False)),
-        ("models/released/cbdnet.polyu.csv", (False, True, False)),
+        ("models/released/cbdnet.scores.csv", (False, True, False)),
         ("files/photos.py", (True, True, False)),
         ("data/sets/sample.py", (True, True, False)),
         ("models/ridnet.py", (True, True, False)),

@@ -13,7 +13,7 @@ from casestudy.results import real_noise
 
 @pytest.fixture(scope="module")
 def scores():
-    return real_noise.read_scores()
+    return real_noise.scores_on_polyu()
 
 
 def test_means_of_the_networks_are_those_in_the_head_of_each_card(scores):

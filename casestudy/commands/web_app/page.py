@@ -329,7 +329,7 @@ def show_scores(table: pd.DataFrame) -> None:
 @st.cache_data(show_spinner=False)
 def real_scores() -> tuple[pd.DataFrame, int, float]:
     """Return all methods' scores on real noise, the number of crops, and their noisy PSNR."""
-    scores = real_noise.read_scores()
+    scores = real_noise.scores_on_polyu()
     crops = scores.drop_duplicates("image")
     return real_noise.leads(scores), len(crops), crops["noisy_psnr_db"].mean()
 
