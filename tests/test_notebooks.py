@@ -28,6 +28,7 @@ SMALL = {
     "06_ridnet": TRAINING | {"filters": 8},
     "07_comparison": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
     "08_quantization": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
+    "09_conclusions": {"patch_size": 64, "max_pairs": 8},
 }
 FILTERS = {"noisy", "NLM (OpenCV)", "NLM (scikit-image)"}
 RELEASED = {"autoencoder", "CBDNet", "PRIDNet, half width", "RIDNet"}
