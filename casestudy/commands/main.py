@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from casestudy import CaseStudyError
 from casestudy.commands.data import data_app
 from casestudy.commands.names import Named
+from casestudy.commands.quiet import quiet_libraries
 
 
 class _Commands(TyperGroup):
@@ -383,7 +384,8 @@ def _assignment(text: str) -> tuple[str, str]:
 def main() -> None:
     """Run the command line; an error that the user can fix is one message and exit code 1."""
     try:
-        app()
+        with quiet_libraries():
+            app()
     except CaseStudyError as error:
         message = str(error)
     except OSError as error:
