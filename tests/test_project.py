@@ -175,6 +175,13 @@ def test_readme_shows_the_scores_of_the_cards(network):
     assert f"| {' | '.join(cells)} |" in (ROOT / "README.md").read_text()
 
 
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*"))])
+def test_links_between_pages_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / page).read_text())
+    local = [link for link in links if not link.startswith("http")]
+    assert all((ROOT / page).parent.joinpath(link).exists() for link in local), local
+
+
 def test_reference_reports_are_small():
     files = (ROOT / "reports" / "reference").rglob("*")
     tracked = [f for f in files if f.suffix in {".html", ".csv", ".webp"}]
