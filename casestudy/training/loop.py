@@ -10,8 +10,11 @@ import hashlib
 import json
 import math
 import os
+import signal
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -77,6 +80,7 @@ class Training:
         self.progress = Progress()
         self.commit = provenance.commit()  # now, because the code may change during the training
         self.last_tick = 0.0
+        self.interrupted = False
         # A training is only resumed if all of this is the same.
         self.identity = (
             settings.model_dump()
@@ -105,14 +109,32 @@ class Training:
         else:
             self._resume()
         self._tick()
-        # A training that was killed after its time was over still has to end its epoch.
-        while self.progress.step or (
-            self.progress.epoch < self.settings.epochs and self.time_share() < 1
-        ):
-            self._train_epoch()
-            if self.progress.step:  # 0 if the time was over before the first one
-                self._end_epoch(tensorboard)
+        with self._whole_batches():
+            # A training that was killed after its time was over still has to end its epoch.
+            while self.progress.step or (
+                self.progress.epoch < self.settings.epochs and self.time_share() < 1
+            ):
+                self._train_epoch()
+                if self.progress.step:  # 0 if the time was over before the first one
+                    self._end_epoch(tensorboard)
         return self._finish()
+
+    @contextmanager
+    def _whole_batches(self) -> Iterator[None]:
+        """Let the first Ctrl-C end the batch and write a checkpoint; a second one kills."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # Only the main thread may change what a signal does.
+            return
+
+        def interrupt(*_: object) -> None:
+            self.interrupted = True
+            signal.signal(signal.SIGINT, usual)
+
+        usual = signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, usual)
 
     def _file(self, suffix: str) -> Path:
         return self.folder / f"{self.model.name}{suffix}"
@@ -205,8 +227,12 @@ class Training:
                 progress.seconds += self._tick()
                 progress.loss_sum += history.history["loss"][0] * watch.steps
                 progress.step += watch.steps
-                if progress.step < steps:
+                if progress.step < steps or self.interrupted:
                     self._save_checkpoint()
+                    if self.interrupted:
+                        print(f"{name}: stopped after step {progress.step} of {steps}.", end=" ")
+                        print("The same call resumes there.", flush=True)
+                        raise KeyboardInterrupt
                     if bar.disable:
                         loss = progress.loss_sum / progress.step
                         state = f"{progress.step} of {steps} batches, loss {loss:.3g}"
@@ -364,7 +390,7 @@ class Training:
 
 
 class _Watch(keras.callbacks.Callback):
-    """Sets the learning rate, moves the progress bar, and stops when the time is over.
+    """Sets the learning rate, moves the progress bar, and stops on Ctrl-C or when time is over.
 
     Raises FloatingPointError if the loss is not finite.
     """
@@ -384,7 +410,7 @@ class _Watch(keras.callbacks.Callback):
             raise FloatingPointError(f"loss of batch {self.training.progress.step + self.steps}")
         self.bar.set_postfix(loss=f"{logs['loss']:.3g}", refresh=False)
         self.bar.update(self.steps - before)
-        self.model.stop_training = self.training.time_share() >= 1
+        self.model.stop_training = self.training.interrupted or self.training.time_share() >= 1
 
 
 def _digest(arrays: Iterable[np.ndarray]) -> str:

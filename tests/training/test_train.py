@@ -325,6 +325,30 @@ class TestStop:
         assert same_weights(whole, again)
         pd.testing.assert_frame_equal(history, same_history, check_exact=True)
 
+    def test_ctrl_c_ends_the_batch_and_resumes_there(self, patches, tmp_path, monkeypatch, capsys):
+        settings = {"batch_size": 8, "crop_size": 16, "epochs": 2}
+        whole, _ = trained(patches, tmp_path / "whole", **settings)
+        original = PatchBatches.__getitem__
+
+        def ctrl_c(batches, index):
+            if (batches.epoch, batches.training, batches.positions[index]) == (1, True, 3):
+                signal.raise_signal(signal.SIGINT)
+            return original(batches, index)
+
+        usual = signal.getsignal(signal.SIGINT)
+        with monkeypatch.context() as patch:
+            patch.setattr(PatchBatches, "__getitem__", ctrl_c)
+            with pytest.raises(KeyboardInterrupt):
+                trained(patches, tmp_path / "stopped", **settings)
+        assert signal.getsignal(signal.SIGINT) is usual
+        _, state = load_checkpoint(tmp_path / "stopped" / "autoencoder.checkpoint")
+        step = state["progress"]["step"]
+        assert state["progress"]["epoch"] == 1 and 0 < step < 7
+        assert f"stopped after step {step} of 7" in capsys.readouterr().out
+        again, _ = trained(patches, tmp_path / "stopped", **settings)
+        assert f"resuming after epoch 1, step {step}" in capsys.readouterr().out
+        assert same_weights(whole, again)
+
 
 class TestTimeBudget:
     """On a clock of the test's own, which goes on by a second whenever it is looked at."""
