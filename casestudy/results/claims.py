@@ -234,22 +234,6 @@ def in_words(table: pd.DataFrame) -> str:
     return "\n".join(["The article's claims, on all data of this page:", "", *lines])
 
 
-def recommendation(scores: pd.DataFrame) -> str:
-    """Return which network to take, as a sentence.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        From `casestudy.results.real_noise.scores_on_polyu`.
-    """
-    title = next(network.title for network in NETWORKS.values() if network.remark == "best")
-    own = scores[scores["method"] == title]
-    return (
-        f"Take {title}: on real noise, PolyU's scenes that it was not trained on, it gains "
-        f"{own['gain_db'].mean():.2f} dB over the noisy photographs."
-    )
-
-
 def _interval(table: pd.DataFrame, column: str, seed: int) -> tuple[float, float]:
     unit = "scene" if table["scene"].nunique() >= FEWEST else "image"
     if table[unit].nunique() < FEWEST:

@@ -171,6 +171,26 @@ def as_table(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("method")
 
 
+def in_words(summary: pd.DataFrame) -> str:
+    """Return which method is best, what it costs, and how far behind the next one is, as Markdown.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        From `summarize`, with at least two methods apart from the noisy patches.
+    """
+    best, second = summary[summary["method"] != "noisy"].iloc[:2].to_dict("records")
+    seconds = best["seconds_per_megapixel"]
+    times = second["seconds_per_megapixel"] / seconds
+    told_apart = "" if second["behind_low"] > 0 else ", which these images do not tell apart"
+    return (
+        f"On the test patches of this run, **{best['method']}** is best: "
+        f"{best['gain_db']:+.2f} dB over the noisy patches, in {seconds:.2g} seconds per "
+        f"megapixel by Keras. {second['method']} is {second['behind_db']:.2f} dB "
+        f"behind{told_apart}, and takes {times:.2g} times as long."
+    )
+
+
 def save_summary(summary: pd.DataFrame, run_folder: Path) -> None:
     """Write the summary as `results.csv` into the run folder."""
     with written_whole(run_folder / "results.csv") as temporary:

@@ -65,6 +65,23 @@ def leads(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values("psnr_db", ascending=False, ignore_index=True)
 
 
+def in_words(leads: pd.DataFrame) -> str:
+    """Return which methods are better than `RIVAL`, worse, or not told apart, as text.
+
+    Parameters
+    ----------
+    leads : DataFrame
+        From `leads`.
+    """
+    others = leads[leads["method"] != RIVAL]
+    better, worse = others["ahead_low"] > 0, others["ahead_high"] < 0
+    groups = {"better than": better, "worse than": worse, "not told apart from": ~better & ~worse}
+    return "\n".join(
+        f"{verdict} {RIVAL} on these scenes: {', '.join(others.loc[chosen, 'method']) or 'none'}"
+        for verdict, chosen in groups.items()
+    )
+
+
 def gain_by_camera(scores: pd.DataFrame) -> pd.DataFrame:
     """Return the mean gain in dB of every method (rows, the best first) by camera (columns).
 

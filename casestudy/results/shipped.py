@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from casestudy.models import released
+from casestudy.models import NETWORKS, released
 
 TITLES = {
     "polyu": "PolyU crops of held-out scenes, real noise",
@@ -24,6 +24,7 @@ TITLES = {
     "kodak-jpeg": "Kodak, white noise of 15 levels, then JPEG",
     "kodak": "Kodak without noise, output against input",
 }
+REAL = "polyu", "renoir-crops", "phones"  # those of TITLES with real noise
 NOISY = "noisy"
 FILTER = "NLM"  # Non-Local Means at the strength that `casestudy denoise` uses
 FILTERS = Path(__file__).parent / "filters.csv"
@@ -95,3 +96,29 @@ def standings() -> pd.DataFrame:
     filters = filter_means().pivot(index="dataset", columns="method", values="psnr_db")
     networks = means["psnr_db"].unstack("method")[list(released.titles().values())]
     return pd.concat([noisy, filters, networks], axis=1).reindex(list(TITLES))
+
+
+def recommended() -> str:
+    """Return the title of the network that `casestudy denoise` uses by default."""
+    return next(network.title for network in NETWORKS.values() if network.remark == "best")
+
+
+def recommendation(standings: pd.DataFrame) -> str:
+    """Return which network to take, what it gains on real noise, and where it loses, in words.
+
+    Parameters
+    ----------
+    standings : DataFrame
+        From `standings`.
+    """
+    title = recommended()
+    scored = standings.dropna(subset=[title])
+    gains = (scored[title] - scored[NOISY]).reindex(REAL).dropna()
+    behind = (scored[FILTER] - scored[title]).loc[lambda db: db > 0]
+    gained = ", ".join(f"{db:.2f} dB on `{name}`" for name, db in gains.items())
+    lost = ", ".join(f"`{name}` (by {db:.2f} dB)" for name, db in behind.items())
+    lost = lost or "none of the test sets it was scored on"
+    return (
+        f"Take **{title}**. On photographs with real noise that it was not trained on, it gains "
+        f"{gained}. Non-Local Means is better on {lost}."
+    )

@@ -61,5 +61,10 @@ def test_a_lead_is_paired_and_its_interval_is_over_scenes():
     # Of three scenes drawn from three all are the third one in 1 of 27, none is in 8 of 27.
     assert (ahead["ahead_low"], ahead["ahead_high"]) == (-1, 1)
     assert ahead["ahead_crops"] == ahead["ahead_scenes"] == pytest.approx(2 / 3)
+    assert real_noise.in_words(table.reset_index()).splitlines() == [
+        "better than BM3D on these scenes: none",
+        "worse than BM3D on these scenes: none",
+        "not told apart from BM3D on these scenes: other",
+    ]
     gains = real_noise.gain_by_camera(pd.concat([rival, other]))
     assert gains["C"].to_dict() == {"other": 2, "BM3D": 1}

@@ -40,3 +40,16 @@ def test_the_filter_is_better_than_nothing_and_worse_than_a_network_for_its_nois
     psnr_db = pd.read_csv(shipped.FILTERS).set_index("dataset")["psnr_db"]
     for sigma, network in ((15, 34.63), (25, 32.13), (50, 28.98)):
         assert 20 * np.log10(255 / sigma) + 3 < psnr_db[f"kodak-white{sigma}"] < network
+
+
+def test_the_recommendation_names_gains_on_real_noise_and_losses_to_the_filter():
+    title = shipped.recommended()
+    standings = pd.DataFrame(
+        {"noisy": [30.0, 24, 20], "NLM": [32.0, 28, 25], title: [33.5, 27.75, np.nan]},
+        index=["polyu", "phones", "kodak-white25"],
+    )
+    text = shipped.recommendation(standings)
+    assert text.startswith(f"Take **{title}**.")
+    assert "3.50 dB on `polyu`, 3.75 dB on `phones`" in text
+    assert "Non-Local Means is better on `phones` (by 0.25 dB)." in text
+    assert "better on none" in shipped.recommendation(standings.drop(index="phones"))
