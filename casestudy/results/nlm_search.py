@@ -45,3 +45,24 @@ def search_strength(
     if not finite.any():
         raise CaseStudyError("No patch has noise to choose the strength of Non-Local Means on.")
     return pd.DataFrame({"strength": strengths, "psnr_db": psnr_db[:, finite].mean(axis=1)})
+
+
+def in_words(summary: pd.DataFrame) -> str:
+    """Return what the filters gain, and at what cost, as Markdown.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        From `casestudy.results.comparison.means`, the noisy patches first, with a column
+        "seconds per megapixel".
+    """
+    noisy, filters = summary.iloc[0], summary.iloc[1:].sort_values("psnr_db", ascending=False)
+    best, *others = (
+        f"{name}: {gain:+.2f} dB, {seconds:.2g} seconds per megapixel"
+        for name, gain, seconds in filters[["gain_db", "seconds per megapixel"]].itertuples()
+    )
+    return (
+        f"Without any training, over noisy test patches of {noisy['psnr_db']:.2f} dB and an SSIM "
+        f"of {noisy['ssim']:.3f}: **{best}**, SSIM {filters['ssim'].iloc[0]:.3f}. "
+        f"{'. '.join(others)}."
+    )

@@ -15,6 +15,7 @@ from casestudy.denoising.convert import block_names, calibrate, to_floats, to_in
 from casestudy.denoising.litert import litert_denoiser
 from casestudy.denoising.peak_memory import peak_memory_mb
 from casestudy.denoising.tiles import TILE, Denoiser, network_denoiser
+from casestudy.models import NETWORKS
 from casestudy.results.metrics import score
 
 ROUNDS = 3  # of timing
@@ -66,6 +67,29 @@ def measure_variants(
     speed = first["seconds_per_megapixel"] / table["seconds_per_megapixel"]
     table.insert(5, "times_as_fast", speed)
     return table.rename_axis("variant")
+
+
+def in_words(variants: pd.DataFrame, network: str) -> str:
+    """Return what 8 bits do to a network, as Markdown.
+
+    Parameters
+    ----------
+    variants : DataFrame
+        From `measure_variants`.
+    network : str
+        Its name in `NETWORKS`.
+    """
+    floats, ours = variants.iloc[0], variants.loc["LiteRT int8"]
+    times = ours["times_as_fast"]
+    speed = (
+        f"is {times:.1f} times as fast" if times >= 1 else f"takes {1 / times:.1f} times as long"
+    )
+    return (
+        f"In 8 bits, **{NETWORKS[network].title} {speed}** as in floats by Keras: "
+        f"{ours['seconds_per_megapixel']:.2g} seconds per megapixel on this machine. Its file has "
+        f"{ours['size_mb']:.2f} MB instead of {floats['size_mb']:.2f}, and it loses "
+        f"{ours['lost_db']:.2f} dB."
+    )
 
 
 def score_in_turns(
