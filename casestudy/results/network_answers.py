@@ -36,7 +36,7 @@ def nlm_scores(run_folder: Path, tested: pd.DataFrame) -> pd.DataFrame | None:
 def network_answer(
     scores: Sequence[pd.DataFrame], minutes: float, finding: str, nlm: pd.DataFrame | None = None
 ) -> str:
-    """Return what a page found out about its network, in three or four sentences.
+    """Return what a page found out about its network, in two or three sentences.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def network_answer(
     minutes : float
         How long the network was trained in this run.
     finding : str
-        What else the page found about the last of these networks, as whole sentences.
+        What else the page found about the last of these networks, as a whole sentence.
     nlm : DataFrame or None
         Scores of Non-Local Means on the same patches, if they are known.
     """
@@ -55,12 +55,14 @@ def network_answer(
     count = int(np.isfinite([scored["psnr_db"] for scored in tables]).all(axis=0).sum())
     noisy, here, last = (table.loc[scores[i]["method"].iloc[0]] for i in (0, 1, -1))
     network = here.name.partition(",")[0] if len(scores) == 2 else last.name
-    duration = f"{minutes:.0f} minutes" if minutes >= 1.5 else f"{60 * minutes:.0f} seconds"
-    trained = f"that this page trained for {duration}"
+    duration = f"{minutes:.1f} minutes" if minutes >= 2 else f"{60 * minutes:.0f} s"
+    trained = f"trained here for {duration}"
     first = f"the released {network}" if len(scores) > 2 else f"the {network} {trained}"
+    than = "against" if last.gain_db <= -0.005 else "over"
     parts = [
-        f"On these {count} test patches {first} {_gain(last.gain_db)} "
-        f"({noisy.psnr_db:.2f} to {last.psnr_db:.2f} dB; SSIM {noisy.ssim:.2f} to {last.ssim:.2f})"
+        f"On these {count} test patches {first} {_gain(last.gain_db)} {than} the noisy pictures "
+        f"(PSNR {noisy.psnr_db:.2f} to {last.psnr_db:.2f} dB, SSIM {noisy.ssim:.2f} to "
+        f"{last.ssim:.2f})"
     ]
     if nlm is not None:
         ahead = last.psnr_db - table.loc[nlm["method"].iloc[0], "psnr_db"]
@@ -87,8 +89,8 @@ def patch_finding(scores: Sequence[pd.DataFrame]) -> str:
         return f"Every patch improves, by {gain.min():.2f} dB or more."
     return (
         f"It improves {np.sum(~worse)} of the patches and makes {worse.sum()} worse, by up to "
-        f"{-gain.min():.2f} dB: before denoising these {worse.sum()} have a PSNR of "
-        f"{noisy[worse].mean():.1f} dB on average, all patches {noisy.mean():.1f} dB."
+        f"{-gain.min():.2f} dB; the mean PSNR before denoising is {noisy[worse].mean():.1f} dB "
+        f"for those made worse and {noisy.mean():.1f} dB for all."
     )
 
 
@@ -104,11 +106,10 @@ def level_map_finding(estimates: pd.DataFrame, replaced: pd.DataFrame) -> str:
     """
     correlation = estimates["estimated"].corr(estimates["true"])
     ratio = (estimates["estimated"] / estimates["true"]).mean()
-    of_patch, of_all = _lost(replaced)
     return (
         f"Its noise level map is on average {ratio:.2f} times the true noise level of a patch "
-        f"(correlation {correlation:.2f}). With one constant map for all patches the PSNR "
-        f"{_change(-of_all)}; with the mean of each patch's own map it {_change(-of_patch)}."
+        f"(correlation {correlation:.2f}); with one constant map for all patches the PSNR "
+        f"{_change(replaced)}."
     )
 
 
@@ -123,7 +124,8 @@ def pyramid_finding(worth: pd.Series) -> str:
     most, least = worth.idxmax(), worth.idxmin()
     return (
         f"Of its five scales, the one {_scale(most)} matters most and the one {_scale(least)} "
-        f"least: without it, the PSNR {_change(-worth[most])} and {_change(-worth[least])}."
+        f"least: without the one the PSNR {_rise(-worth[most])}, without the other it "
+        f"{_rise(-worth[least])}."
     )
 
 
@@ -139,18 +141,11 @@ def attention_finding(weights: pd.DataFrame, replaced: pd.DataFrame) -> str:
     """
     wide = weights.pivot(index=["module", "channel"], columns="image", values="weight")
     change = (wide.iloc[:, 0] - wide.iloc[:, 1]).abs().max()
-    _, of_all = _lost(replaced)
     return (
         f"Its attention weights lie between {weights['weight'].min():.2f} and "
-        f"{weights['weight'].max():.2f}, and differ by at most {change:.2f} between a dark and a "
-        f"bright picture. With constant weights the PSNR {_change(-of_all)}."
+        f"{weights['weight'].max():.2f} and differ by at most {change:.2f} between a dark and a "
+        f"bright picture; with constant weights the PSNR {_change(replaced)}."
     )
-
-
-def _lost(replaced: pd.DataFrame) -> tuple[float, float]:
-    """Return the PSNR in dB that is lost with the mean of each patch, and of all patches."""
-    lost = replaced["as it is"].mean() - replaced.mean()
-    return lost["mean of the patch"], lost["mean of all"]
 
 
 def _scale(pooling: int) -> str:
@@ -159,9 +154,8 @@ def _scale(pooling: int) -> str:
 
 def _gain(db: float) -> str:
     if abs(db) < 0.005:
-        return "has the PSNR of the noisy pictures"
-    verb, than = ("gains", "over") if db > 0 else ("loses", "against")
-    return f"{verb} {abs(db):.2f} dB of PSNR {than} the noisy pictures"
+        return "gains nothing"
+    return f"{'gains' if db > 0 else 'loses'} {abs(db):.2f} dB"
 
 
 def _compared(db: float) -> str:
@@ -170,7 +164,12 @@ def _compared(db: float) -> str:
     return f"{abs(db):.2f} dB {'more' if db > 0 else 'less'} than"
 
 
-def _change(db: float) -> str:
+def _change(replaced: pd.DataFrame) -> str:
+    """Say how the mean PSNR changes if something is replaced by its mean over all patches."""
+    return _rise((replaced["mean of all"] - replaced["as it is"]).mean())
+
+
+def _rise(db: float) -> str:
     if abs(db) < 0.005:
         return "stays the same"
     return f"{'rises' if db > 0 else 'falls'} by {abs(db):.2f} dB"

@@ -36,17 +36,16 @@ RELEASED = scores("RIDNet", 26.0, 31.0, ssim=0.75)
 
 def test_the_released_network_comes_first():
     assert network_answer([NOISY, HERE, RELEASED], 2.2, "A finding.") == (
-        "On these 2 test patches the released RIDNet gains 3.50 dB of PSNR over the noisy "
-        "pictures (25.00 to 28.50 dB; SSIM 0.50 to 0.75). A finding. The network that this page "
-        "trained for 2 minutes gains 0.75 dB of PSNR over the noisy pictures, 2.75 dB less than "
-        "the released one."
+        "On these 2 test patches the released RIDNet gains 3.50 dB over the noisy "
+        "pictures (PSNR 25.00 to 28.50 dB, SSIM 0.50 to 0.75). A finding. The network trained "
+        "here for 2.2 minutes gains 0.75 dB, 2.75 dB less than the released one."
     )
 
 
 def test_without_a_released_network_the_one_trained_here_is_named():
     text = network_answer([NOISY, HERE], 0.5, "A finding.")
     assert text.startswith(
-        "On these 2 test patches the RIDNet that this page trained for 30 seconds gains 0.75 dB"
+        "On these 2 test patches the RIDNet trained here for 30 s gains 0.75 dB"
     )
     assert text.endswith("A finding.")
 
@@ -54,9 +53,9 @@ def test_without_a_released_network_the_one_trained_here_is_named():
 @pytest.mark.parametrize(
     ("psnr_db", "said"),
     [
-        (24.0, "loses 1.00 dB of PSNR against the noisy pictures"),
-        (25.0, "has the PSNR of the noisy pictures"),
-        (25.5, "gains 0.50 dB of PSNR over the noisy pictures"),
+        (24.0, "loses 1.00 dB against the noisy pictures"),
+        (25.0, "gains nothing over the noisy pictures"),
+        (25.5, "gains 0.50 dB over the noisy pictures"),
     ],
 )
 def test_a_gain_is_told_from_a_loss(psnr_db, said):
@@ -94,8 +93,8 @@ def test_non_local_means_is_read_where_it_was_scored_on_the_same_patches(tmp_pat
 def test_patches_that_get_worse_are_counted():
     noisy, denoised = scores("noisy", 20.0, 25.0, 36.0), scores("x", 28.0, 27.0, 33.5)
     assert patch_finding([noisy, denoised]) == (
-        "It improves 2 of the patches and makes 1 worse, by up to 2.50 dB: before denoising "
-        "these 1 have a PSNR of 36.0 dB on average, all patches 27.0 dB."
+        "It improves 2 of the patches and makes 1 worse, by up to 2.50 dB; the mean PSNR "
+        "before denoising is 36.0 dB for those made worse and 27.0 dB for all."
     )
     assert patch_finding([NOISY, HERE]) == "Every patch improves, by 0.50 dB or more."
 
@@ -110,13 +109,12 @@ def test_the_level_map_is_judged_by_what_is_lost_without_it():
     text = level_map_finding(estimates, replaced(30.0, 30.1, 28.5))
     assert "2.00 times the true noise level of a patch (correlation 1.00)" in text
     assert "one constant map for all patches the PSNR falls by 1.50 dB" in text
-    assert "its own map it rises by 0.10 dB" in text.replace("each patch's own", "its own")
 
 
 def test_the_scale_that_matters_most_is_named():
     text = pyramid_finding(pd.Series({1: 2.0, 2: 0.5, 4: 0.3, 8: -0.02, 16: 0.0}))
     assert "the one without pooling matters most and the one pooled by 8 least" in text
-    assert "the PSNR falls by 2.00 dB and rises by 0.02 dB" in text
+    assert "without the one the PSNR falls by 2.00 dB, without the other it rises by 0.02" in text
 
 
 def test_attention_is_judged_by_what_constant_weights_lose():
@@ -129,5 +127,5 @@ def test_attention_is_judged_by_what_constant_weights_lose():
         }
     )
     text = attention_finding(weights, replaced(30.0, 30.0, 30.0))
-    assert "between 0.30 and 0.60, and differ by at most 0.10" in text
-    assert "With constant weights the PSNR stays the same." in text
+    assert "between 0.30 and 0.60 and differ by at most 0.10" in text
+    assert "with constant weights the PSNR stays the same." in text
