@@ -108,7 +108,8 @@ def block_table(model: keras.Model, size: int = 256) -> pd.DataFrame:
                 "parameters": sum(layer.count_params() for layer in members),
             }
         )
-    return pd.DataFrame(rows).set_index("block")
+    # The name stands over the index, on the line of the other columns.
+    return pd.DataFrame(rows).set_index("block").rename_axis(index=None, columns="block")
 
 
 def pixel_widths(model: keras.Model) -> dict[str, int]:

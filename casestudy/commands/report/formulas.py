@@ -30,7 +30,9 @@ def draw_formulas(soup: BeautifulSoup) -> None:
 def _drawn(formula: str) -> Tag:
     displayed = formula.startswith("$$")
     latex = " ".join(formula.strip("$").split())
-    drawing = TextPath((0, 0), f"${latex}$", _EM, FontProperties(math_fontfamily="stix"))
+    # Mathtext draws fractions small even where LaTeX would not.
+    text = latex.replace(r"\frac", r"\dfrac") if displayed else latex
+    drawing = TextPath((0, 0), f"${text}$", _EM, FontProperties(math_fontfamily="stix"))
     box = drawing.get_extents()
     steps = [
         _COMMANDS[code] + " ".join(f"{value:.2f}" for value in points)
