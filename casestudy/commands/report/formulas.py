@@ -9,6 +9,8 @@ from matplotlib.textpath import TextPath
 
 _FORMULA = re.compile(r"(\$\$.+?\$\$|\$[^\s$](?:[^$]*[^\s$])?\$)", re.DOTALL)
 _COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
+_CLOSING = (".", ",", ":", ";", ")")
+_JOINER = "\u2060"  # no line break here
 _EM = 10  # units of a drawing in the height of a line of text
 
 
@@ -21,9 +23,9 @@ def draw_formulas(soup: BeautifulSoup) -> None:
     for text in soup.find_all(string=_FORMULA):
         if text.find_parent(class_="prose") and not text.find_parent(["code", "pre"]):
             pieces = _FORMULA.split(text)
-            formulas = [_drawn(latex) for latex in pieces[1::2]]
-            for position, formula in enumerate(formulas):
-                pieces[2 * position + 1] = formula
+            pieces[1::2] = [_drawn(latex) for latex in pieces[1::2]]
+            # A line could otherwise begin with the comma after a drawing.
+            pieces[2::2] = [_JOINER + x if x.startswith(_CLOSING) else x for x in pieces[2::2]]
             text.replace_with(*pieces)
 
 
