@@ -84,9 +84,9 @@ def block_table(model: keras.Model, size: int = 256) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        By block: holds, such as "4 conv, 1 pooling"; output, the shape of its last output, such
-        as "128 × 128 × 64" (height, width, channels); and parameters, which add up to those of
-        the network.
+        By block: output, the shape of its last output, such as "128 × 128 × 64" (height, width,
+        channels); parameters, which add up to those of the network; and holds, such as "4 conv,
+        1 pooling".
     """
     pixels = pixel_widths(model)
     blocks: dict[str, list[layers.Layer]] = {}
@@ -103,9 +103,9 @@ def block_table(model: keras.Model, size: int = 256) -> pd.DataFrame:
         rows.append(
             {
                 "block": block,
-                "holds": ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
                 "output": f"{side} × {side} × {channels}",
                 "parameters": sum(layer.count_params() for layer in members),
+                "holds": ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
             }
         )
     # The name stands over the index, on the line of the other columns.

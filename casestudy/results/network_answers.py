@@ -54,8 +54,10 @@ def network_answer(
     table = means(tables)
     count = int(np.isfinite([scored["psnr_db"] for scored in tables]).all(axis=0).sum())
     noisy, here, last = (table.loc[scores[i]["method"].iloc[0]] for i in (0, 1, -1))
-    network = here.name.partition(",")[0] if len(scores) == 2 else last.name
-    duration = f"{minutes:.1f} minutes" if minutes >= 2 else f"{60 * minutes:.0f} s"
+    network, _, variant = last.name.partition(", ")
+    if len(scores) > 2 and variant:
+        network += f" ({variant})"
+    duration = f"{minutes:.1f} minutes" if minutes >= 2 else f"{60 * minutes:.0f} seconds"
     trained = f"trained here for {duration}"
     first = f"the released {network}" if len(scores) > 2 else f"the {network} {trained}"
     than = "against" if last.gain_db <= -0.005 else "over"

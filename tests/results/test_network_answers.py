@@ -42,10 +42,17 @@ def test_the_released_network_comes_first():
     )
 
 
+def test_a_variant_is_named():
+    released = RELEASED.assign(method="PRIDNet, half width")
+    assert "the released PRIDNet (half width) gains" in network_answer(
+        [NOISY, HERE, released], 2, ""
+    )
+
+
 def test_without_a_released_network_the_one_trained_here_is_named():
     text = network_answer([NOISY, HERE], 0.5, "A finding.")
     assert text.startswith(
-        "On these 2 test patches the RIDNet trained here for 30 s gains 0.75 dB"
+        "On these 2 test patches the RIDNet trained here for 30 seconds gains 0.75 dB"
     )
     assert text.endswith("A finding.")
 
