@@ -95,7 +95,8 @@ def test_no_two_notebooks_share_six_lines_of_code():
     runs = {}
     for notebook in NOTEBOOKS:
         cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
-        lines = list(chain(*map(code_lines, cells[2:])))
+        tagged = ["parameters" in c.metadata.get("tags", []) for c in cells]
+        lines = list(chain(*map(code_lines, cells[tagged.index(True) + 1 :])))
         for run in {tuple(lines[i : i + 6]) for i in range(len(lines) - 5)}:
             runs.setdefault(run, []).append(notebook.stem)
     assert not {run: shared for run, shared in runs.items() if len(shared) > 1}
@@ -119,7 +120,9 @@ class TestNotebookForm:
         cells = [c for c in nbformat.read(notebook, as_version=4).cells if c.cell_type == "code"]
         lengths = sorted(len(cell.source.splitlines()) for cell in cells)
         assert lengths[-1] <= 20 and lengths[len(lengths) // 2] <= 8
-        assert len(cells) <= 15 and len(list(chain(*map(code_lines, cells)))) <= 80
+        # A network's page also shows its source, in a cell per idea.
+        most = 22 if any("show_source(" in cell.source for cell in cells) else 15
+        assert len(cells) <= most and len(list(chain(*map(code_lines, cells)))) <= 90
         for cell in cells:
             nodes = ast.walk(ast.parse(cell.source))
             assert not any(isinstance(n, ast.FunctionDef | ast.ClassDef) for n in nodes)
@@ -128,7 +131,9 @@ class TestNotebookForm:
         cells = nbformat.read(notebook, as_version=4).cells
         assert re.match(r"# \d+\. ", cells[0].source) and "**Question.**" in cells[0].source
         assert re.search(r"\]\(https://(doi|arxiv)\.org/", cells[0].source)  # the paper
-        assert cells[-1].source.startswith("## What to take along")
+        prose = [cell.source for cell in cells if cell.cell_type == "markdown"]
+        headings = re.findall(r"^## .+$", "\n".join(prose), re.MULTILINE)
+        assert headings[-1] == "## What to take along" and cells[-1].cell_type == "markdown"
 
 
 def test_readme_shows_the_reference_results():

@@ -72,15 +72,23 @@ def kind_of(layer: layers.Layer) -> str:
     return "dilated conv" if kind == "conv" and max(layer.dilation_rate) > 1 else kind
 
 
-def block_table(model: keras.Model) -> pd.DataFrame:
+def block_table(model: keras.Model, size: int = 256) -> pd.DataFrame:
     """Return one row per block, from input to output.
+
+    Parameters
+    ----------
+    model : keras.Model
+    size : int
+        Side in pixels of the image that the shapes are for.
 
     Returns
     -------
     DataFrame
-        Columns block; holds, such as "4 conv, 1 pooling"; channels, of its last output; and
-        parameters, which add up to those of the network.
+        By block: output, the shape of its last output, such as "128 × 128 × 64" (height, width,
+        channels); parameters, which add up to those of the network; and holds, such as "4 conv,
+        1 pooling".
     """
+    pixels = pixel_widths(model)
     blocks: dict[str, list[layers.Layer]] = {}
     for layer in map(model.get_layer, layer_graph(model)):
         if kind_of(layer) != "image":
@@ -91,15 +99,17 @@ def block_table(model: keras.Model) -> pd.DataFrame:
         pooling = layers.GlobalAveragePooling2D
         counted = (x for x in members if kind_of(x) != "attention" or isinstance(x, pooling))
         kinds = Counter(map(kind_of, counted))
+        side, channels = -(-size // pixels[members[-1].name]), members[-1].output.shape[-1]
         rows.append(
             {
                 "block": block,
-                "holds": ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
-                "channels": members[-1].output.shape[-1],
+                "output": f"{side} × {side} × {channels}",
                 "parameters": sum(layer.count_params() for layer in members),
+                "holds": ", ".join(f"{count} {kind}" for kind, count in kinds.items()),
             }
         )
-    return pd.DataFrame(rows)
+    # The name stands over the index, on the line of the other columns.
+    return pd.DataFrame(rows).set_index("block").rename_axis(index=None, columns="block")
 
 
 def pixel_widths(model: keras.Model) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""RIDNet: a chain of modules at full resolution, each of which weighs its own channels.
+"""RIDNet: a chain of modules at full resolution, each of which scales its own channels.
 
 S. Anwar, N. Barnes, "Real Image Denoising with Feature Attention", ICCV 2019, arXiv:1904.07396.
 Block names follow the paper: EAM is `enhancement_attention_module`, and feature attention is its
@@ -52,7 +52,7 @@ def build_ridnet(filters: int = 64) -> keras.Model:
 
 
 def enhancement_attention_module(x, name: str):
-    """EAM: look wide, refine twice, weigh the channels, and add the input (the short skip)."""
+    """EAM: see far, refine twice, scale the channels, and add the input (the short skip)."""
     y = merge_and_run(x, f"{name}.merge_run")
     y = residual_block(y, f"{name}.residual")
     y = enhanced_residual_block(y, f"{name}.enhanced")

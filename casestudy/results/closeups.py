@@ -1,15 +1,17 @@
 """A closer look at one building block of each network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
 import pandas as pd
+from keras import ops
 
+from casestudy.data.catalogue import load_pairs
 from casestudy.data.patches import Patches
 from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
-from casestudy.models.pridnet import POOLING
-from casestudy.models.ridnet import MODULES
+from casestudy.models.inspection import block_of
+from casestudy.models.pridnet import KERNELS, POOLING
 from casestudy.results.metrics import psnr
 
 
@@ -66,33 +68,87 @@ def pyramid_contributions(pridnet: keras.Model, noisy: np.ndarray) -> dict[int, 
     return contributions
 
 
-def attention_weights(ridnet: keras.Model, noisy: np.ndarray, labels: list[str]) -> pd.DataFrame:
-    """Return the weights that RIDNet's feature attention gives its channels.
+def phone_pictures(size: int = 256) -> dict[str, np.ndarray]:
+    """Return the central squares of the darkest and the brightest noisy picture of `phones`.
 
     Parameters
     ----------
-    ridnet : keras.Model
-    noisy : ndarray, shape (N, H, W, 3), float in [0, 1]
-    labels : list of str
-        Names of the N images.
+    size : int
+        Side of the squares in pixels, 256 at most.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (size, size, 3), float32 in [0, 1]
+        By "dark picture" and "bright picture".
+    """
+    pairs = [pair.load() for pair in load_pairs("phones")]
+    ranked = [noisy for noisy, _ in sorted(pairs, key=lambda pair: pair[1].mean())]
+    chosen = {"dark picture": ranked[0], "bright picture": ranked[-1]}
+    corners = {name: [(side - size) // 2 for side in im.shape[:2]] for name, im in chosen.items()}
+    return {
+        name: chosen[name][top : top + size, left : left + size] / np.float32(255)
+        for name, (top, left) in corners.items()
+    }
+
+
+def attention_weights(model: keras.Model, pictures: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return the weights that a network's attention gives its channels.
+
+    Parameters
+    ----------
+    model : keras.Model
+        RIDNet or PRIDNet.
+    pictures : mapping of str to ndarray, shape (H, W, 3), float in [0, 1]
+        Of one size, with H and W multiples of 16.
 
     Returns
     -------
     DataFrame
-        One row per image, module and channel: image, module, channel, weight in (0, 1).
+        One row per picture, block with attention and channel: image, module, channel, weight in
+        (0, 1).
     """
-    modules = [f"eam{number}" for number in range(1, MODULES + 1)]
-    layers = [ridnet.get_layer(f"{module}.attention.weights").output for module in modules]
-    weights = keras.Model(ridnet.input, layers).predict_on_batch(noisy)
-    return pd.DataFrame(
-        [
-            (label, module, channel, weight)
-            for module, of_images in zip(modules, weights, strict=True)
-            for label, of_channels in zip(labels, of_images[:, 0, 0], strict=True)
-            for channel, weight in enumerate(of_channels)
-        ],
-        columns=["image", "module", "channel", "weight"],
-    )
+    names = [x.name for x in model.layers if x.name.endswith((".attention.weights", ".excite"))]
+    rows = [
+        (picture, block_of(name), channel, weight)
+        for name, of_pictures in _outputs(model, names, pictures).items()
+        for picture, of_picture in zip(pictures, of_pictures, strict=True)
+        for channel, weight in enumerate(of_picture[0, 0])
+    ]
+    return pd.DataFrame(rows, columns=["image", "module", "channel", "weight"])
+
+
+def kernel_weights(pridnet: keras.Model, pictures: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """Return how PRIDNet's fusion weights its three kernel sizes in each channel.
+
+    Parameters
+    ----------
+    pridnet, pictures
+        As for `attention_weights`.
+
+    Returns
+    -------
+    DataFrame
+        One row per picture, kernel and channel: image; kernel, its side in pixels; channel;
+        weight in (0, 1), which sums to 1 over the kernels.
+    """
+    weights = _outputs(pridnet, ["fusion.weights"], pictures)["fusion.weights"][:, :, 0]
+    rows = [
+        (picture, kernel, channel, weight)
+        for picture, of_picture in zip(pictures, weights, strict=True)
+        for kernel, of_kernel in zip(KERNELS, of_picture, strict=True)
+        for channel, weight in enumerate(of_kernel)
+    ]
+    return pd.DataFrame(rows, columns=["image", "kernel", "channel", "weight"])
+
+
+def _outputs(
+    model: keras.Model, names: Sequence[str], pictures: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the outputs of some layers for all pictures."""
+    outputs = {name: model.get_layer(name).output for name in names}
+    # Called as it is: one batch is not worth the seconds that `predict_on_batch` compiles for.
+    found = keras.Model(model.input, outputs)(np.stack([*pictures.values()]), training=False)
+    return {name: ops.convert_to_numpy(values) for name, values in found.items()}
 
 
 def psnr_with_means(model: keras.Model, names: Sequence[str], patches: Patches) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 NOISY, CLEAN = "#c1543c", "#2f6f8f"  # the colours of noisy and clean in every plot
+KERNEL_COLOURS = ("#9fc5d8", "#4d8fae", "#1f4e66")  # the larger the kernel, the darker
 CHANNELS = {"red": "#c0392b", "green": "#2e8b57", "blue": "#2c5fa8"}
 
 
@@ -153,22 +154,73 @@ def plot_estimates(estimates: pd.DataFrame) -> Figure:
     return fig
 
 
-def plot_attention(weights: pd.DataFrame) -> Figure:
-    """Draw each channel's attention weight for one image against that for another, by module.
+def plot_attention(weights: pd.DataFrame, pictures: Mapping[str, np.ndarray]) -> Figure:
+    """Draw two pictures, and the attention weight of each channel for both, by module.
 
-    `weights` is from `casestudy.results.closeups.attention_weights`, for two images.
+    `weights` is from `casestudy.results.closeups.attention_weights`, of these pictures. Channels
+    are in the order of their weight for the first one.
     """
-    first, second = weights["image"].unique()
-    wide = weights.pivot(index=["module", "channel"], columns="image", values="weight")
     modules = weights["module"].unique()
-    fig, axes = plt.subplots(1, len(modules), figsize=(10, 2.9), sharex=True, sharey=True)
-    for ax, module in zip(axes, modules, strict=True):
-        ax.scatter(wide.loc[module, first], wide.loc[module, second], s=12, color=CLEAN)
-        ax.axline((0, 0), slope=1, color="gray", linewidth=1)
-        ax.set(title=module, xlabel=f"weight, {first}", xlim=(0, 1), ylim=(0, 1))
-        ax.set_aspect("equal")
-    axes[0].set_ylabel(f"weight, {second}")
+    rows = -(-len(modules) // 2)
+    fig, axes = _beside_pictures(pictures, rows, min(len(modules), 2))
+    for ax, module in zip(axes.flat, modules, strict=True):
+        wide = weights[weights["module"] == module].pivot(
+            index="channel", columns="image", values="weight"
+        )
+        wide = wide.sort_values(next(iter(pictures)), ignore_index=True)
+        for name, colour, marker in zip(pictures, (CLEAN, NOISY), "os", strict=True):
+            ax.plot(wide.index, wide[name], marker, color=colour, ms=5, mfc="none", label=name)
+        ax.axhline(0.5, color="gray", linestyle=":", linewidth=1)
+        ax.set(title=module if len(modules) > 1 else "", ylim=(0, 1))
+    for ax in axes[-1]:
+        ax.set(xlabel="channels, in order of weight")
+    for ax in axes[:, 0]:
+        ax.set(ylabel="attention weight")
+    axes[0, 0].legend()
     return fig
+
+
+def plot_kernels(weights: pd.DataFrame, pictures: Mapping[str, np.ndarray]) -> Figure:
+    """Draw two pictures, and the shares of the kernel sizes in each channel for both.
+
+    `weights` is from `casestudy.results.closeups.kernel_weights`, of these pictures. Channels are
+    in the order of the smallest kernel's share for the first one; a dot is on the largest share.
+    """
+    fig, axes = _beside_pictures(pictures, len(pictures), 1)
+    order = None
+    for ax, name in zip(axes[:, 0], pictures, strict=True):
+        wide = weights[weights["image"] == name].pivot(
+            index="channel", columns="kernel", values="weight"
+        )
+        order = wide[wide.columns[0]].argsort()[::-1] if order is None else order
+        shares = wide.to_numpy()[order]
+        places, below = np.arange(len(shares)), np.zeros(len(shares))
+        for number, (kernel, colour) in enumerate(zip(wide.columns, KERNEL_COLOURS, strict=True)):
+            share = shares[:, number]
+            ax.bar(places, share, 0.9, below, color=colour, label=f"{kernel} × {kernel}")
+            wins = shares.argmax(axis=1) == number
+            ax.plot(places[wins], (below + share / 2)[wins], "o", color="white", markersize=4)
+            below = below + share
+        ax.set(ylabel=f"share, {name}", ylim=(0, 1), xticks=[])
+        ax.grid(False)
+    axes[-1, 0].set(xlabel="channels")
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles[::-1], labels[::-1], title="kernel", loc="outside right center")
+    return fig
+
+
+def _beside_pictures(
+    pictures: Mapping[str, np.ndarray], rows: int, columns: int
+) -> tuple[Figure, np.ndarray]:
+    """Draw two pictures one above the other, and return the figure with axes to their right."""
+    fig = plt.figure(figsize=(10, 4.8))
+    left, right = fig.subfigures(1, 2, width_ratios=[1, 3])
+    panels = left.subplots(len(pictures), 1)
+    for ax, (name, picture) in zip(panels, pictures.items(), strict=True):
+        ax.imshow(picture, interpolation="nearest")
+        ax.set_title(name, fontsize="medium")
+        ax.set_axis_off()
+    return fig, right.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
 
 
 def plot_gain_by_noise(scores: pd.DataFrame) -> Figure:

@@ -127,6 +127,11 @@ def stages(manifest: dict[str, object]) -> list[dict[str, object]]:
     return parts
 
 
+def minutes(manifest: dict[str, object]) -> float:
+    """Return how many minutes a training took, with those that it started from."""
+    return sum(part["seconds"] for part in stages(manifest)) / 60
+
+
 def effort(manifest: dict[str, object], article_epochs: int) -> str:
     """Describe how long a training was, compared with the article's 6,912 patches of 256x256.
 
@@ -141,11 +146,10 @@ def effort(manifest: dict[str, object], article_epochs: int) -> str:
     parts = stages(manifest)
     epochs = sum(part["last"]["epoch"] for part in parts)
     megapixels = sum(part["megapixels"] for part in parts)
-    minutes = sum(part["seconds"] for part in parts) / 60
     article = article_epochs * ARTICLE_MEGAPIXELS
     return (
         (f"{len(parts)} trainings, one after the other: " if len(parts) > 1 else "")
-        + f"{epochs:.0f} epochs, {megapixels:,.1f} megapixels in {minutes:.1f} minutes. The "
-        f"article's {article_epochs} epochs are {article:,.0f} megapixels, "
+        + f"{epochs:.0f} epochs, {megapixels:,.1f} megapixels in {minutes(manifest):.1f} minutes. "
+        f"The article's {article_epochs} epochs are {article:,.0f} megapixels, "
         f"{article / megapixels:,.1f} times as much."
     )

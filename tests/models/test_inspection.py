@@ -12,7 +12,12 @@ from matplotlib.patches import PathPatch, Rectangle
 from casestudy import CaseStudyError
 from casestudy.models import build
 from casestudy.models.diagram import BARS, SKIP, draw_network
-from casestudy.models.inspection import analytic_receptive_field, block_table, layer_graph
+from casestudy.models.inspection import (
+    analytic_receptive_field,
+    block_of,
+    block_table,
+    layer_graph,
+)
 from casestudy.models.pridnet import Enlarge
 from tests.receptive_field import receptive_field
 
@@ -30,10 +35,6 @@ def _close_figures():
     plt.close("all")
 
 
-def blocks(model):
-    return block_table(model).set_index("block")
-
-
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
@@ -45,12 +46,12 @@ def blocks(model):
 )
 def test_the_blocks_hold_all_parameters(name, parameters):
     """Counted by hand from the papers' layers."""
-    assert blocks(build(name))["parameters"].sum() == parameters
+    assert block_table(build(name))["parameters"].sum() == parameters
 
 
 def test_cbdnets_blocks_are_the_papers():
     """CNN_E of 4 and 1 convolutions, CNN_D with 2, 3, 6, 3 and 2 of them."""
-    table = blocks(build("cbdnet"))
+    table = block_table(build("cbdnet"))
     assert table["holds"].to_dict() == {
         "estimate": "4 conv",
         "noise_level_map": "1 conv",
@@ -62,19 +63,33 @@ def test_cbdnets_blocks_are_the_papers():
         "residual": "1 conv",
         "denoised": "1 add",
     }
-    assert list(table["channels"]) == [32, 3, 64, 128, 256, 128, 64, 3, 3]
+    assert table["output"].str.split(" × ").str[-1].astype(int).tolist() == [
+        *(32, 3, 64, 128, 256, 128, 64, 3, 3)
+    ]
+    assert table.loc["unet_quarter", "output"] == "64 × 64 × 256"
     assert table.loc["unet_quarter", "parameters"] == 295_168 + 5 * 590_080
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_shapes_are_those_that_the_network_computes(networks, name):
+    model = networks[name]
+    ends = {block_of(layer): layer for layer in layer_graph(model)}
+    table = block_table(model, 96)
+    outputs = {block: model.get_layer(ends[block]).output for block in table.index}
+    computed = keras.Model(model.input, outputs).predict_on_batch(np.zeros((1, 96, 96, 3)))
+    shapes = {block: " × ".join(map(str, x.shape[1:])) for block, x in computed.items()}
+    assert table["output"].to_dict() == shapes
 
 
 def test_an_attention_counts_once(networks):
     """However many layers compute its weights: 4 in RIDNet, 11 in PRIDNet's fusion."""
     for name, block in (("ridnet", "eam1"), ("pridnet", "estimate"), ("pridnet", "fusion")):
-        assert "1 attention" in blocks(networks[name]).loc[block, "holds"]
+        assert "1 attention" in block_table(networks[name]).loc[block, "holds"]
 
 
 def test_pridnets_blocks_come_in_the_order_of_the_pooling(networks):
     pyramids = [f"pyramid{pooling}" for pooling in (1, 2, 4, 8, 16)]
-    assert list(blocks(networks["pridnet"]).index[:6]) == ["estimate", *pyramids]
+    assert list(block_table(networks["pridnet"]).index[:6]) == ["estimate", *pyramids]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -187,7 +202,7 @@ def test_all_of_a_diagram_can_be_read(networks, name):
     fig = draw_network(networks[name])
     fig.canvas.draw()
     texts = fig.axes[0].texts
-    assert {text.get_text() for text in texts} >= {"noisy", *blocks(networks[name]).index}
+    assert {text.get_text() for text in texts} >= {"noisy", *block_table(networks[name]).index}
     boxes = [item.get_window_extent() for item in (*texts, *bars(fig), *fig.legends)]
     for one, other in combinations(boxes, 2):
         assert not one.overlaps(other)

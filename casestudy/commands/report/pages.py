@@ -16,6 +16,7 @@ from traitlets.config import Config
 
 from casestudy.commands.report.execution import NotebookError
 from casestudy.commands.report.figures import prepare_figures, write_thumbnail
+from casestudy.commands.report.formulas import draw_formulas
 from casestudy.files.folders import project_root
 from casestudy.files.writing import written_whole
 
@@ -135,7 +136,8 @@ def _standing_alone(html: str) -> str:
     """Make a page independent of a network and of the notebooks folder.
 
     Whatever a browser would load from elsewhere is dropped. Links to notebooks become links to
-    their pages, and links to other files of the project start in the run folder.
+    their pages, and links to other files of the project start in the run folder. Formulas are
+    drawn.
     """
     soup = BeautifulSoup(html, "html.parser")
     for element in soup.select("link, iframe, script[src], [src^='http'], [src^='//']"):
@@ -144,6 +146,7 @@ def _standing_alone(html: str) -> str:
         link["href"] = link["href"].removesuffix(".ipynb") + ".html"
     for link in soup.select("a[href^='../']"):
         link["href"] = f"../{link['href']}"  # reports/RUN is one folder deeper than notebooks
+    draw_formulas(soup)
     return str(soup)
 
 
