@@ -61,8 +61,8 @@ def camera_noise_lessons(kinds: pd.DataFrame) -> str:
         left = ((1 + real["next pixel"]) / 2) ** 0.5
         lessons.append(
             f"The mean of two neighbouring pixels keeps {100 * left:.0f} % of the noise's "
-            "standard deviation, and would keep 71 % of white noise's: averaging neighbours removes "
-            "less than the textbook expects, and grain looks like fine texture."
+            "standard deviation, and would keep 71 % of white noise's: averaging neighbours "
+            "removes less than the textbook expects, and grain looks like fine texture."
         )
     for label, other in kinds.iloc[1:-1].iterrows():
         lessons.append(

@@ -111,7 +111,7 @@ def plot_noise_kinds(kinds: Mapping[str, NoiseKind]) -> Figure:
         column[0].set_title(label, weight="bold", fontsize="large")
     axes[0, 0].set_ylabel("the noise alone, enlarged")
     axes[1, 0].set_ylabel("relative strength")
-    axes[4, 0].set_ylabel("share (logarithmic)")
+    axes[4, 0].set_ylabel("density (logarithmic)")
     return fig
 
 
@@ -177,20 +177,20 @@ def plot_camera() -> Figure:
             "read noise:\neverywhere alike",
         ),
         "3. The camera develops it, which changes the noise.": (
-            "white balance:\nred, blue grow",
-            "demosaicking:\nshared by pixels",
-            "sRGB colours:\nshared by colours",
-            "gamma and curve:\ndark grows",
+            "white balance:\namplifies red, blue",
+            "demosaicking:\nneighbours share it",
+            "sRGB:\ncolours share it",
+            "gamma, tone curve:\namplify the dark",
             "8 bits, JPEG:\nnoisy photograph",
         ),
     }
-    fig, ax = plt.subplots(figsize=(10, 3.4))
+    fig, ax = plt.subplots(figsize=(10.5, 3.4))
     for row, (heading, steps) in enumerate(rows.items()):
         ax.text(-0.45, row - 0.42, heading, weight="bold", fontsize=11)
         for column, step in enumerate(steps):
             box = {"boxstyle": "round,pad=0.45", "facecolor": "white"}
             box["edgecolor"] = NOISY if row == 1 else CLEAN
-            ax.text(column, row, step, ha="center", va="center", fontsize=10, bbox=box)
+            ax.text(column, row, step, ha="center", va="center", fontsize=9.5, bbox=box)
             if column:
                 arrow = {"arrowstyle": "->", "color": "gray"}
                 ax.annotate("", (column - 0.42, row), (column - 0.58, row), arrowprops=arrow)

@@ -1,5 +1,6 @@
 """The page of one executed notebook: self-contained, and made to be read as an article."""
 
+import io
 import json
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 import jinja2
 import nbformat
 from bs4 import BeautifulSoup
+from matplotlib.mathtext import math_to_image
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
@@ -144,7 +146,24 @@ def _standing_alone(html: str) -> str:
         link["href"] = link["href"].removesuffix(".ipynb") + ".html"
     for link in soup.select("a[href^='../']"):
         link["href"] = f"../{link['href']}"  # reports/RUN is one folder deeper than notebooks
+    _draw_formulas(soup)
     return str(soup)
+
+
+def _draw_formulas(soup: BeautifulSoup) -> None:
+    """Turn formulas in LaTeX, each a paragraph between double dollars, into drawings in place."""
+    for paragraph in soup.select(".prose p"):
+        formula = re.fullmatch(r"\$\$(.+)\$\$", paragraph.text.strip(), re.DOTALL)
+        if formula:
+            drawing = io.BytesIO()
+            math_to_image(f"${formula[1]}$", drawing, format="svg", color="#010203")
+            svg = BeautifulSoup(
+                drawing.getvalue().decode().replace("#010203", "currentColor"), "xml"
+            )
+            svg.svg.metadata.decompose()  # names pages elsewhere
+            svg.svg.attrs |= {"role": "img", "aria-label": formula[1]}
+            paragraph.clear()
+            paragraph.append(svg.svg)
 
 
 def _highlighting() -> str:
