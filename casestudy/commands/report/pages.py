@@ -157,13 +157,12 @@ def _draw_formulas(soup: BeautifulSoup) -> None:
         if formula:
             drawing = io.BytesIO()
             math_to_image(f"${formula[1]}$", drawing, format="svg", color="#010203")
-            svg = BeautifulSoup(
-                drawing.getvalue().decode().replace("#010203", "currentColor"), "xml"
-            )
-            svg.svg.metadata.decompose()  # names pages elsewhere
-            svg.svg.attrs |= {"role": "img", "aria-label": formula[1]}
+            text = drawing.getvalue().decode().replace("#010203", "currentColor")
+            svg = BeautifulSoup(text[text.index("<svg") :], "html.parser").svg
+            svg.metadata.decompose()  # names pages elsewhere
+            svg.attrs |= {"role": "img", "aria-label": formula[1]}
             paragraph.clear()
-            paragraph.append(svg.svg)
+            paragraph.append(svg)
 
 
 def _highlighting() -> str:
