@@ -10,6 +10,7 @@ from pathlib import Path
 import jinja2
 import nbformat
 from bs4 import BeautifulSoup
+from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import math_to_image
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
@@ -41,7 +42,7 @@ class Page:
 
     folder: Path = field(repr=False)  # of the run
     images: Path = field(repr=False)  # folder of the images that the notebook's prose names
-    dataset: str
+    dataset: str  # empty where the notebook has none
     record: dict[str, object]  # that of the marker: title, date, seconds, ...
     previous: list[tuple[str, str]]  # stem and title of the page before, if there is one
     following: list[tuple[str, str]]  # stem and title of the page after, if there is one
@@ -152,14 +153,16 @@ def _standing_alone(html: str) -> str:
 
 def _draw_formulas(soup: BeautifulSoup) -> None:
     """Turn formulas in LaTeX, each a paragraph between double dollars, into drawings in place."""
+    size = FontProperties(size=15)
     for paragraph in soup.select(".prose p"):
         formula = re.fullmatch(r"\$\$(.+)\$\$", paragraph.text.strip(), re.DOTALL)
         if formula:
             drawing = io.BytesIO()
-            math_to_image(f"${formula[1]}$", drawing, format="svg", color="#010203")
+            math_to_image(f"${formula[1]}$", drawing, size, format="svg", color="#010203")
             text = drawing.getvalue().decode().replace("#010203", "currentColor")
             svg = BeautifulSoup(text[text.index("<svg") :], "html.parser").svg
             svg.metadata.decompose()  # names pages elsewhere
+            svg.select_one("#patch_1").decompose()  # a white background
             svg.attrs |= {"role": "img", "aria-label": formula[1]}
             paragraph.clear()
             paragraph.append(svg)
