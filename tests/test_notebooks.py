@@ -94,7 +94,7 @@ def test_every_notebook_left_its_scores(run_folder):
 
 @needs_polyu
 def test_report_on_real_noise(tmp_path):
-    """Through the report command, on a few real pairs; all but 08, which takes minutes."""
+    """Through the report command, on a few real pairs; the seven that train and compare."""
     small = {name: value for values in SMALL.values() for name, value in values.items()}
     chosen = NOTEBOOKS[:7]
     numbers = [notebook.stem[:2] for notebook in chosen]
