@@ -537,19 +537,6 @@ def test_pages_load_nothing_from_elsewhere(place):
     assert str(place.run) not in (place.run / "01_look.html").read_text()
 
 
-def test_formulas_are_drawn_and_read_aloud(place):
-    place.add("01_look")
-    notebook = nbformat.read(place.notebooks / "01_look.ipynb", 4)
-    notebook.cells[0].source += "\n\n$$\\frac{a}{b} < \\mu_x$$\n\nIt costs $5."
-    nbformat.write(notebook, place.notebooks / "01_look.ipynb")
-    place.report()
-    page = place.page("01_look.html")
-    (drawing,) = page.select(".prose p svg")
-    assert drawing["aria-label"] == "\\frac{a}{b} < \\mu_x"
-    assert "currentColor" in str(drawing)
-    assert "$$" not in page.text and "It costs $5." in page.text
-
-
 def test_messages_are_those_that_tell_something(place):
     place.add(
         "01_a",

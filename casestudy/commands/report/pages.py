@@ -1,6 +1,5 @@
 """The page of one executed notebook: self-contained, and made to be read as an article."""
 
-import io
 import json
 import os
 import re
@@ -10,8 +9,6 @@ from pathlib import Path
 import jinja2
 import nbformat
 from bs4 import BeautifulSoup
-from matplotlib.font_manager import FontProperties
-from matplotlib.mathtext import math_to_image
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
@@ -147,25 +144,7 @@ def _standing_alone(html: str) -> str:
         link["href"] = link["href"].removesuffix(".ipynb") + ".html"
     for link in soup.select("a[href^='../']"):
         link["href"] = f"../{link['href']}"  # reports/RUN is one folder deeper than notebooks
-    _draw_formulas(soup)
     return str(soup)
-
-
-def _draw_formulas(soup: BeautifulSoup) -> None:
-    """Turn formulas in LaTeX, each a paragraph between double dollars, into drawings in place."""
-    size = FontProperties(size=15)
-    for paragraph in soup.select(".prose p"):
-        formula = re.fullmatch(r"\$\$(.+)\$\$", paragraph.text.strip(), re.DOTALL)
-        if formula:
-            drawing = io.BytesIO()
-            math_to_image(f"${formula[1]}$", drawing, size, format="svg", color="#010203")
-            text = drawing.getvalue().decode().replace("#010203", "currentColor")
-            svg = BeautifulSoup(text[text.index("<svg") :], "html.parser").svg
-            svg.metadata.decompose()  # names pages elsewhere
-            svg.select_one("#patch_1").decompose()  # a white background
-            svg.attrs |= {"role": "img", "aria-label": formula[1]}
-            paragraph.clear()
-            paragraph.append(svg)
 
 
 def _highlighting() -> str:
