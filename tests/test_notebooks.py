@@ -29,10 +29,12 @@ SMALL = {
     "07_comparison": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
     "08_quantization": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
     "09_conclusions": {"patch_size": 64, "max_pairs": 8},
+    "10_your_photo": {"network": "cbdnet"},
 }
 FILTERS = {"noisy", "NLM (OpenCV)", "NLM (scikit-image)"}
 RELEASED = {"autoencoder", "CBDNet", "PRIDNet, half width", "RIDNet"}
 TRAINED = {f"{name}, trained here" for name in ("autoencoder", "CBDNet", "PRIDNet", "RIDNet")}
+TEXTS = ("text/html", "text/markdown")
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
 
 
@@ -53,6 +55,21 @@ def test_notebook_runs(notebook, run_folder, tmp_path, monkeypatch):
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
     assert not list(tmp_path.glob("*.csv"))
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_look_at_data_that_names_no_camera_or_is_to_test_on(own, pair_folder, tmp_path):
+    """Nothing to split, to compare by camera, or to measure twice: said in words, not as NaN."""
+    dataset = f"folder:{pair_folder}" if own else "phones"
+    parameters = {"dataset": dataset, "run_folder": str(tmp_path / "run"), "patch_size": 64}
+    executed = papermill.execute_notebook(
+        str(NOTEBOOKS[0]), str(tmp_path / "01.ipynb"), parameters, progress_bar=False
+    )
+    outputs = [o for cell in executed.cells for o in cell.get("outputs", [])]
+    texts = [str(o.get("data", {}).get(kind, "")) for o in outputs for kind in TEXTS]
+    assert any("names neither camera nor ISO" in text for text in texts)
+    assert any("to test on only" in text for text in texts) != own
+    assert not any("NaN" in text or "nan" in text for text in texts)
 
 
 @pytest.mark.parametrize("network", ["autoencoder", "cbdnet", "pridnet", "ridnet"])
@@ -78,7 +95,7 @@ def test_every_notebook_left_its_scores(run_folder):
 
 @needs_polyu
 def test_report_on_real_noise(tmp_path):
-    """Through the report command, on a few real pairs; all but 08, which takes minutes."""
+    """Through the report command, on a few real pairs; the seven that train and compare."""
     small = {name: value for values in SMALL.values() for name, value in values.items()}
     chosen = NOTEBOOKS[:7]
     numbers = [notebook.stem[:2] for notebook in chosen]

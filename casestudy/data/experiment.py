@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from casestudy import CaseStudyError
 from casestudy.data.catalogue import Pair, load_pairs
@@ -31,6 +32,17 @@ class Experiment:
     def models(self) -> Path:
         """The folder of trained networks in the run folder."""
         return self.folder / "models"
+
+    def counts(self) -> pd.DataFrame:
+        """Return the number of scenes, images and patches of each part."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return (
+            pd.DataFrame(
+                {name: part.table[["scene", "image"]].nunique() for name, part in parts.items()}
+            )
+            .T.set_axis(["scenes", "images"], axis=1)
+            .assign(patches=[*map(len, parts.values())])
+        )
 
     def at_most(self, train: int = 0, validation: int = 0, test: int = 0) -> "Experiment":
         """Return the experiment with at most these numbers of patches in each part; 0 means all.

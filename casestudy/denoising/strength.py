@@ -31,22 +31,39 @@ def noise_stays(before: np.ndarray, after: np.ndarray) -> bool:
     before, after : ndarray, shape (H, W, C), uint8 or uint16
         The photograph and the method's result, at full strength.
     """
+    quietest = by_noise(before)[0]
+    noise = _level(before, quietest)
+    return noise >= NOTICEABLE and _level(after, quietest) >= KEPT * noise
+
+
+def by_noise(image: np.ndarray) -> list[tuple[slice, ...]]:
+    """Return up to 256 squares, spread evenly over a photograph, the quietest first.
+
+    Squares in which noise is cut off at black or white are left out, unless all are such.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, C), uint8 or uint16
+
+    Returns
+    -------
+    list of tuple of slice
+        Rows, columns, and the channels without alpha.
+    """
     tops, lefts = (
         np.linspace(0, max(side - SQUARE, 0), min(ALONG_A_SIDE, -(-side // SQUARE)), dtype=int)
-        for side in before.shape[:2]
+        for side in image.shape[:2]
     )
-    colours = slice(3 if before.shape[2] > 2 else 1)
+    colours = slice(3 if image.shape[2] > 2 else 1)
     squares = [
         (slice(top, top + SQUARE), slice(left, left + SQUARE), colours)
         for top in tops
         for left in lefts
     ]
-    largest = full_scale(before)
+    largest = full_scale(image)
+    unclipped = [s for s in squares if np.isin(image[s], (0, largest)).mean() < CLIPPED]
+    return sorted(unclipped or squares, key=lambda square: _level(image, square))
 
-    def level(image: np.ndarray, square: tuple[slice, ...]) -> float:
-        return noise_level(image[square] / np.float32(largest))
 
-    unclipped = [s for s in squares if np.isin(before[s], (0, largest)).mean() < CLIPPED]
-    quietest = min(unclipped or squares, key=lambda square: level(before, square))
-    noise = level(before, quietest)
-    return noise >= NOTICEABLE and level(after, quietest) >= KEPT * noise
+def _level(image: np.ndarray, square: tuple[slice, ...]) -> float:
+    return noise_level(image[square] / np.float32(full_scale(image)))

@@ -48,6 +48,43 @@ def pair_statistics(pairs: Sequence[Pair]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"iso": "Int64"})
 
 
+def by_noise(statistics: pd.DataFrame) -> dict[str, int]:
+    """Return positions of the pairs with the strongest, the median and the weakest noise.
+
+    By the PSNR of noisy against clean in `pair_statistics`, which the labels state.
+    """
+    ranked = statistics["psnr_db"].sort_values()
+    picked = {"strongest": 0, "median": len(ranked) // 2, "weakest": -1}
+    return {f"{name}: {ranked.iloc[i]:.1f} dB": ranked.index[i] for name, i in picked.items()}
+
+
+def agreement(statistics: pd.DataFrame) -> pd.Series:
+    """Return the share of pairs, 0 to 1, that agree with each observation of the article."""
+    return pd.DataFrame(
+        {
+            "mean pixel value of the noisy image from 20 to 75": statistics["mean_noisy"].between(
+                20, 75
+            ),
+            "more black values in the noisy image": statistics["black_noisy"]
+            > statistics["black_clean"],
+            "PSNR from 25 to 30 dB": statistics["psnr_db"].between(25, 30),
+            "SSIM from 0.1 to 0.7": statistics["ssim"].between(0.1, 0.7),
+        }
+    ).mean()
+
+
+def by_setting(statistics: pd.DataFrame) -> pd.DataFrame | None:
+    """Return means of `pair_statistics` by camera and ISO; None where neither is known."""
+    known = (statistics["camera"] != "unknown") | statistics["iso"].notna()
+    if not known.any():
+        return None
+    groups = statistics[known].groupby(
+        ["camera", statistics["iso"].astype(object).fillna("unknown")]
+    )
+    means = groups[["psnr_db", "ssim", "sigma", "mean_clean"]].mean()
+    return means.assign(pairs=groups.size())
+
+
 def noise_by_intensity(pairs: Sequence[Pair], bins: int = 24) -> pd.DataFrame:
     """Measure how the noise depends on the brightness underneath it.
 
@@ -82,29 +119,6 @@ def noise_by_intensity(pairs: Sequence[Pair], bins: int = 24) -> pd.DataFrame:
             rows.append((camera, iso, channel, (place + 0.5) * 256 / bins, sigma))
     columns = ["camera", "iso", "channel", "intensity", "sigma"]
     return pd.DataFrame(rows, columns=columns).astype({"iso": "Int64"})
-
-
-def noise_autocorrelation(pairs: Sequence[Pair], reach: int = 8) -> np.ndarray:
-    """Measure how the noise of a pixel correlates with that of its neighbours.
-
-    Parameters
-    ----------
-    pairs : sequence of Pair
-    reach : int
-        Largest distance in pixels.
-
-    Returns
-    -------
-    ndarray, shape (2 reach + 1, 2 reach + 1), float
-        Mean over pairs and channels of the correlation coefficient between the noise at a
-        pixel and at (row - reach, column - reach) from it. White noise has 1 in the centre and
-        0 elsewhere.
-    """
-    total = np.zeros((2 * reach + 1, 2 * reach + 1))
-    for pair in tqdm(pairs, desc="noise autocorrelation", unit="pair", leave=False):
-        noisy, clean = pair.load()
-        total += autocorrelation(noisy.astype(np.float32) - clean, reach)
-    return total / len(pairs)
 
 
 def resizing(pairs: Sequence[Pair]) -> pd.DataFrame:

@@ -1,12 +1,13 @@
 """Images side by side, and the parts of them that are worth looking at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from casestudy.data.catalogue import Pair
 from casestudy.data.patches import Patches
 from casestudy.results.metrics import denoise_patches
 from casestudy.results.run import Method
@@ -71,6 +72,14 @@ def zoom(
     return square.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def fitted(image: np.ndarray, longest: int = 1000) -> np.ndarray:
+    """Return an image, reduced if a side is longer than this number of pixels."""
+    scale = longest / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
 def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
     """Return the upper left corner of the square in which an image varies most, for `zoom`.
 
@@ -91,6 +100,37 @@ def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
     variance = (mean_square - mean**2)[:height, :width].sum(axis=2)
     top, left = np.unravel_index(variance.argmax(), variance.shape)
     return int(top), int(left)
+
+
+def closeups(pairs: Sequence[Pair], picked: Mapping[str, int]) -> dict[str, dict[str, np.ndarray]]:
+    """Return a row per picked pair for `show_images`: whole, and where it has most detail.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+    picked : mapping of row label to position
+    """
+    rows = {}
+    for label, position in picked.items():
+        noisy, clean = pairs[position].load()
+        side = min(512, *noisy.shape[:2])
+        corner = busiest(clean)
+        rows[label] = {
+            "noisy": zoom(noisy, side, factor=1),
+            "noisy, enlarged": zoom(noisy, corner=corner),
+            "clean, enlarged": zoom(clean, corner=corner),
+            "noise x 4": zoom(difference(noisy, clean), corner=corner),
+        }
+    return rows
+
+
+def show_patches(patches: Patches) -> Figure:
+    """Draw noisy and clean patches, a column each, under the names of their scenes."""
+    everyone, scenes = np.arange(len(patches)), patches.table["scene"]
+    stacks = {"noisy": patches.noisy(everyone), "clean": patches.clean(everyone)}
+    return show_images(
+        {row: dict(zip(scenes, stack, strict=True)) for row, stack in stacks.items()}, width=2
+    )
 
 
 def show_results(

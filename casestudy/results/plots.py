@@ -4,7 +4,7 @@ Images keep one fixed scale, [0, 255] in uint8 or [0, 1] in float, and are drawn
 so that panels can be compared.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +13,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
+
+from casestudy.results.noise_kinds import EDGES, NoiseKind
 
 NOISY, CLEAN = "#c1543c", "#2f6f8f"  # the colours of noisy and clean in every plot
 KERNEL_COLOURS = ("#9fc5d8", "#4d8fae", "#1f4e66")  # the larger the kernel, the darker
@@ -91,21 +93,110 @@ def plot_noise_by_intensity(measured: pd.DataFrame) -> Figure:
     return grid.figure
 
 
-def plot_autocorrelation(correlation: np.ndarray) -> Figure:
-    """Draw the result of `casestudy.results.exploration.noise_autocorrelation`."""
-    reach = correlation.shape[0] // 2
-    fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), width_ratios=[1, 1.6])
-    extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
-    drawn = left.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1, extent=extent)
-    left.set(xlabel="columns apart", ylabel="rows apart")
-    left.grid(False)
-    fig.colorbar(drawn, ax=left, label="correlation")
-    apart = np.arange(reach + 1)
-    right.plot(apart, correlation[reach, reach:], "o-", color=NOISY, label="along a row")
-    right.plot(apart, correlation[reach:, reach], "s-", color=CLEAN, label="along a column")
-    right.plot(apart, apart == 0, ":", color="gray", label="white noise")
-    right.set(xlabel="distance (pixels)", ylabel="correlation")
-    right.legend()
+def plot_noise_kinds(kinds: Mapping[str, NoiseKind]) -> Figure:
+    """Draw kinds of noise side by side, a column each and a row per question.
+
+    `kinds` is from `casestudy.results.noise_kinds.noise_kinds`.
+    """
+    rows = (_draw_closeup, _draw_by_brightness, _draw_neighbours, _draw_colours, _draw_density)
+    fig, axes = plt.subplots(
+        len(rows),
+        len(kinds),
+        figsize=(3.2 * len(kinds), 12.5),
+        height_ratios=[1.15, 0.8, 1, 1, 0.8],
+        squeeze=False,
+    )
+    for column, (label, kind) in zip(axes.T, kinds.items(), strict=True):
+        for ax, draw in zip(column, rows, strict=True):
+            draw(ax, kind)
+        column[0].set_title(label, weight="bold", fontsize="large")
+    axes[0, 0].set_ylabel("the noise alone, enlarged")
+    axes[1, 0].set_ylabel("relative strength")
+    axes[4, 0].set_ylabel("density (logarithmic)")
+    return fig
+
+
+def _draw_closeup(ax: Axes, kind: NoiseKind) -> None:
+    ax.imshow(kind.closeup, interpolation="nearest")
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+
+
+def _draw_by_brightness(ax: Axes, kind: NoiseKind) -> None:
+    for _, line in kind.by_brightness.groupby("picture"):
+        ax.plot(line["brightness"], line["relative"], color=NOISY, alpha=0.45, linewidth=1)
+    ax.axhline(1, color="gray", linestyle=":")
+    ax.set(title="strength by brightness", xlim=(0, 255), ylim=(0, 2))
+    ax.set(xlabel="brightness (0-255)")
+
+
+def _draw_neighbours(ax: Axes, kind: NoiseKind) -> None:
+    middle = kind.neighbours.shape[0] // 2
+    near = kind.neighbours[middle - 2 : middle + 3, middle - 2 : middle + 3]
+    _draw_correlation(ax, near, range(-2, 3), range(-2, 3))
+    ax.set(title="shared with neighbours", xlabel="columns apart", ylabel="rows apart")
+
+
+def _draw_colours(ax: Axes, kind: NoiseKind) -> None:
+    _draw_correlation(ax, kind.colours, CHANNELS, CHANNELS)
+    ax.set(title="shared between colours")
+
+
+def _draw_correlation(ax: Axes, values: np.ndarray, across: Iterable, down: Iterable) -> None:
+    """Draw correlations as a table with coloured cells, on one scale in all panels."""
+    ax.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1)
+    ax.grid(False)
+    for (row, column), value in np.ndenumerate(values):
+        colour = "white" if abs(value) > 0.6 else "black"
+        text = f"{value:.2f}".replace("-0.00", "0.00")
+        ax.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+    ax.set_xticks(range(values.shape[1]), map(str, across))
+    ax.set_yticks(range(values.shape[0]), map(str, down))
+
+
+def _draw_density(ax: Axes, kind: NoiseKind) -> None:
+    ax.stairs(kind.density, EDGES, fill=True, color=NOISY, alpha=0.45)
+    x = np.linspace(EDGES[0], EDGES[-1], 200)
+    ax.plot(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), color=CLEAN, label="Gaussian")
+    ax.set(title="distribution of its values", yscale="log", ylim=(1e-5, 1), xlim=(-6, 6))
+    ax.set(xlabel="standard deviations from the mean")
+    ax.legend(loc="lower center")
+
+
+def plot_camera() -> Figure:
+    """Draw the steps of the simulated camera of `casestudy.data.camera`, in three rows."""
+    rows = {
+        "1. A clean photograph is turned back into light.": (
+            "clean\nphotograph",
+            "tone curve and\ngamma undone",
+            "colours of\nthe camera",
+            "white balance\nundone",
+            "one colour\nper pixel",
+        ),
+        "2. Noise is added to the light.": (
+            "shot noise:\ngrows with light",
+            "read noise:\neverywhere alike",
+        ),
+        "3. The camera develops it, which changes the noise.": (
+            "white balance:\namplifies red, blue",
+            "demosaicking:\nneighbours share it",
+            "sRGB:\ncolours share it",
+            "gamma, tone curve:\namplify the dark",
+            "8 bits, JPEG:\nnoisy photograph",
+        ),
+    }
+    fig, ax = plt.subplots(figsize=(10.5, 3.4))
+    for row, (heading, steps) in enumerate(rows.items()):
+        ax.text(-0.45, row - 0.42, heading, weight="bold", fontsize=11)
+        for column, step in enumerate(steps):
+            box = {"boxstyle": "round,pad=0.45", "facecolor": "white"}
+            box["edgecolor"] = NOISY if row == 1 else CLEAN
+            ax.text(column, row, step, ha="center", va="center", fontsize=9.5, bbox=box)
+            if column:
+                arrow = {"arrowstyle": "->", "color": "gray"}
+                ax.annotate("", (column - 0.42, row), (column - 0.58, row), arrowprops=arrow)
+    ax.set(xlim=(-0.5, 4.5), ylim=(2.35, -0.55))
+    ax.set_axis_off()
     return fig
 
 

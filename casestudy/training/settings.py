@@ -118,6 +118,8 @@ class Parameters(NetworkSettings, TrainingSettings, DataSettings):
     networks: Literal["released", "trained", "all"] = "released"
     beside: str = ""
     network: Annotated[str, AfterValidator(_released_network)] = "ridnet"
+    photo: str = ""
+    output: str = ""
 
     @model_validator(mode="after")
     def _levels_are_known(self) -> "Parameters":

@@ -7,7 +7,7 @@ from conftest import needs_polyu
 from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.results.exploration import (
     autocorrelation,
-    noise_autocorrelation,
+    by_setting,
     noise_by_intensity,
     pair_statistics,
     resizing,
@@ -66,6 +66,13 @@ def test_resizing_halves_noise_of_independent_pixels_and_leaves_that_of_equal_ne
     assert abs(blocks.loc["resized", ["next_in_row", "next_in_column"]]).max() < 0.02
 
 
+def test_settings_that_are_unknown_have_no_table():
+    assert by_setting(pair_statistics([MadePair("a", "s")])) is None
+    table = by_setting(pair_statistics([MadePair("a", "s", "cam"), MadePair("b", "s")]))
+    assert table.index.tolist() == [("cam", "unknown")]
+    assert not table.isna().any(axis=None)
+
+
 def test_signal_dependence_is_measured():
     table = noise_by_intensity([MadePair("a", "s", "cam", 100, sigma_at_64=4, sigma_at_192=12)])
     dark, bright = table[table["intensity"] < 128], table[table["intensity"] > 128]
@@ -83,14 +90,6 @@ def test_few_pixels_are_measured_too():
 
     table = noise_by_intensity([SmallPair("a", "s", sigma_at_64=4, sigma_at_192=12)])
     assert sorted(table.query("channel == 'red'")["sigma"]) == pytest.approx([4, 12], rel=0.05)
-
-
-def test_white_noise_is_uncorrelated():
-    correlation = noise_autocorrelation([MadePair("a", "s")], reach=3)
-    assert correlation.shape == (7, 7)
-    assert correlation[3, 3] == pytest.approx(1)
-    correlation[3, 3] = 0
-    assert np.abs(correlation).max() < 0.02
 
 
 def test_a_moving_average_has_the_textbook_correlation():

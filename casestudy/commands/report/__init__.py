@@ -65,7 +65,8 @@ def report(
             values = _checked(dataset, parameters or {}, planned)
             for other in set(runs_beside(folder, values.get("beside", "")).values()) - {folder}:
                 load_scores(other)
-            if any("patch_size" in notebook.parameters for notebook in planned):
+            # Those that only look at the data also run on pairs that are to test on.
+            if any("max_test_patches" in notebook.parameters for notebook in planned):
                 refuse_unusable(dataset, **values)
             data_hash = hash_text(dataset, *(pair.fingerprint() for pair in load_pairs(dataset)))
         except CaseStudyError as error:

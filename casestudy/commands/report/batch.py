@@ -158,7 +158,7 @@ class Batch:
         return Page(
             folder=self.folder,
             images=notebook.path.parent,
-            dataset=self.dataset,
+            dataset=self.dataset if "dataset" in notebook.parameters else "",
             record=record,
             previous=titles[:position][-1:],
             following=titles[position + 1 :][:1],

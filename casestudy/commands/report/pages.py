@@ -40,7 +40,7 @@ class Page:
 
     folder: Path = field(repr=False)  # of the run
     images: Path = field(repr=False)  # folder of the images that the notebook's prose names
-    dataset: str
+    dataset: str  # empty where the notebook has none
     record: dict[str, object]  # that of the marker: title, date, seconds, ...
     previous: list[tuple[str, str]]  # stem and title of the page before, if there is one
     following: list[tuple[str, str]]  # stem and title of the page after, if there is one
