@@ -294,7 +294,8 @@ class Training:
         if found is None:
             return
         arrays, state = found
-        self._refuse_other(state["identity"], self._file(".checkpoint"))
+        if not self._has_more_time(state["identity"]):
+            self._refuse_other(state["identity"], self._file(".checkpoint"))
         for name, variable in self._variables().items():
             variable.assign(arrays[name])
         self.progress = Progress(**state["progress"])
@@ -349,7 +350,7 @@ class Training:
         return history
 
     def _has_more_time(self, before: dict[str, object]) -> bool:
-        """Return whether the settings are those of a finished training with more minutes."""
+        """Return whether the settings are those of an earlier training with more minutes."""
         minutes = before.get("max_minutes", 0)
         same = before | {"max_minutes": 0} == self.identity | {"max_minutes": 0}
         return same and 0 < minutes < self.settings.max_minutes
