@@ -32,7 +32,7 @@ SMALL = {
     "10_your_photo": {"network": "cbdnet"},
 }
 FILTERS = {"noisy", "NLM (OpenCV)", "NLM (scikit-image)"}
-RELEASED = {"autoencoder", "CBDNet", "PRIDNet, half width", "RIDNet"}
+RELEASED = {"autoencoder", "CBDNet", "PRIDNet, half width", "RIDNet", "DRUNet, half width"}
 TRAINED = {f"{name}, trained here" for name in ("autoencoder", "CBDNet", "PRIDNet", "RIDNet")}
 TEXTS = ("text/html", "text/markdown")
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))

@@ -13,6 +13,7 @@ from casestudy import CaseStudyError
 from casestudy.commands.data import data_app
 from casestudy.commands.names import Named
 from casestudy.commands.quiet import quiet_libraries
+from casestudy.models import RECOMMENDED
 
 
 class _Commands(TyperGroup):
@@ -224,7 +225,7 @@ def _network(model: str, run: str | None, filters: int) -> tuple:
 def denoise(
     source: Annotated[Path, typer.Argument(help="A photograph, or a folder of photographs.")],
     target: Annotated[Path, typer.Argument(help="The file or folder to write to.")],
-    model: Method = "ridnet",
+    model: Method = RECOMMENDED,
     runtime: Runtime = "litert-int8",
     strength: Annotated[
         int,
@@ -309,7 +310,7 @@ def benchmark(
         Literal["sidd", "dnd"], typer.Argument(help="The benchmark: sidd or dnd, sRGB track.")
     ],
     folder: Annotated[Path, typer.Argument(help="Folder to write the submission to.")],
-    model: Method = "ridnet",
+    model: Method = RECOMMENDED,
     runtime: Runtime = "keras",
 ) -> None:
     """Denoise the inputs of a public benchmark, and write the files that its server accepts.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from casestudy.models import NETWORKS, released
+from casestudy.models import NETWORKS, RECOMMENDED, released
 
 TITLES = {
     "polyu": "PolyU crops of held-out scenes, real noise",
@@ -100,7 +100,7 @@ def standings() -> pd.DataFrame:
 
 def recommended() -> str:
     """Return the title of the network that `casestudy denoise` uses by default."""
-    return next(network.title for network in NETWORKS.values() if network.remark == "best")
+    return NETWORKS[RECOMMENDED].title
 
 
 def recommendation(standings: pd.DataFrame) -> str:

@@ -58,7 +58,7 @@ def test_help_is_there_for_every_command(command):
         (("train", "ridnet", "--recipe", "relaesed"), "Known: released"),
         (("train", "pridnet", "--start", "released"), "pridnet-half"),
         (("train", "ridnet", "--recipe", "released", "--max-pairs", "9"), "--max-pairs"),
-        (("evaluate", "ridnett"), "autoencoder, cbdnet, pridnet-half, ridnet"),
+        (("evaluate", "ridnett"), "autoencoder, cbdnet, pridnet-half, ridnet, drunet"),
         (("release", "pridnet"), "pridnet-half"),
         (("quantize", "ridnet", "--to", "int4"), "dynamic-int8"),
         (("quantize", "ridnet", "--floats", "eam9"), "eam1"),

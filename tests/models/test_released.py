@@ -96,7 +96,7 @@ class TestDamage:
 
 
 def test_unknown_network():
-    with pytest.raises(CaseStudyError, match="Known: autoencoder, cbdnet, pridnet-half, ridnet"):
+    with pytest.raises(CaseStudyError, match="Known: autoencoder, cbdnet, pridnet-half, ridnet, drunet"):
         models.load("pridnet")
 
 

@@ -18,12 +18,11 @@ from casestudy.data.patches import split_pairs
 from casestudy.denoising.strength import blend
 from casestudy.files.folders import reports_root
 from casestudy.files.photos import FORMATS, SUFFIXES, Photo, as_rgb
-from casestudy.models import NETWORKS, released
+from casestudy.models import NETWORKS, RECOMMENDED, released
 from casestudy.results import real_noise
 from casestudy.results.metrics import psnr, ssim
 from casestudy.results.slider import slider_html
 
-BEST_NETWORK = "ridnet"
 RUNTIMES = {  # without Keras, because the server would keep the memory that TensorFlow takes
     "litert-int8": "8-bit integers (fast)",
     "openvino-int8": "8-bit integers, OpenVINO (fast on older processors)",
@@ -147,7 +146,7 @@ def start(photo: Photo) -> str:
     network = left.selectbox(
         "Network",
         labels,
-        index=list(labels).index(BEST_NETWORK),
+        index=list(labels).index(RECOMMENDED),
         format_func=labels.get,
         key="network",
     )
