@@ -29,6 +29,7 @@ from casestudy.denoising.convert import (
 from casestudy.denoising.litert import converted_once, litert_denoiser, litert_file
 from casestudy.denoising.own_process import in_new_process
 from casestudy.denoising.tiles import network_denoiser
+from casestudy.models import RECOMMENDED
 from casestudy.results.metrics import denoise_patches, score
 from casestudy.results.quantized import measure_variants, sensitivity
 
@@ -164,6 +165,16 @@ def test_eight_bits_cost_a_released_network_little(network, most_db, tmp_path, m
     whole = score(network, network_denoiser(models.load(network)), test)
     eight_bits = score(network, litert_denoiser(file, network), test)
     assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - most_db
+
+
+def test_the_file_that_comes_with_the_package_is_what_conversion_makes(tmp_path):
+    """To 60 dB: on another processor, calibration may round its ranges differently."""
+    sample = open_experiment("sample", str(tmp_path))
+    content = convert(models.load(RECOMMENDED), "int8", calibration_images(sample.train))
+    made, shipped = written(content, tmp_path), litert_file(RECOMMENDED, "int8")
+    noisy = sample.test.noisy([0])
+    again, before = (litert_denoiser(file, RECOMMENDED)(noisy) for file in (made, shipped))
+    assert cv2.PSNR(again, before, R=1) > 60
 
 
 def test_two_processes_that_need_a_file_make_it_once(tmp_path, capsys):
