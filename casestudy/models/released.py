@@ -28,7 +28,7 @@ def titles() -> dict[str, str]:
 
 
 def released_file(network: str, suffix: str) -> Path:
-    """Return the path of a network's file, with one of `SUFFIXES` or `INT8`, after checking its checksum.
+    """Return a network's file, with one of `SUFFIXES` or `INT8`, after checking its checksum.
 
     Raises
     ------
