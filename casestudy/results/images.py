@@ -153,6 +153,12 @@ def examples(patches: Patches) -> dict[str, int]:
     return dict(zip(labels, map(int, example_positions(patches)), strict=True))
 
 
+def show_on_phones(methods: Sequence[Method], size: int = 72, factor: int = 4) -> Figure:
+    """Draw what methods made of the `examples` of `phone_patches`; see `show_results`."""
+    phones = phone_patches()
+    return show_results(methods, phones, examples(phones), size, factor)
+
+
 def show_results(
     methods: Sequence[Method],
     patches: Patches,
