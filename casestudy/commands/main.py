@@ -365,11 +365,7 @@ def web_app(
 
     # Imported here for a fast start-up.
     from casestudy.commands.web_app import queue
-    from casestudy.denoising.litert import litert_file
-    from casestudy.models import released
 
-    for network in released.titles():
-        litert_file(network, "int8")  # before anybody waits for it
     os.environ[queue.MAX_MEGAPIXELS] = str(max_megapixels)
     page = Path(queue.__file__).with_name("page.py")
     streamlit.main(["run", str(page), f"--server.port={port}", f"--server.address={address}"])

@@ -154,3 +154,19 @@ def test_train_goes_on_from_the_released_weights(pair_folder, tmp_path, monkeypa
     expected = models.load("autoencoder").get_weights()
     for weight, first in zip(trained.get_weights(), expected, strict=True):
         np.testing.assert_allclose(weight, first, rtol=0, atol=1e-20)
+
+
+def test_denoising_needs_no_training_library(tmp_path):
+    """TensorFlow and Keras take seconds to import; the 8-bit network comes with the package."""
+    program = """
+import sys
+from casestudy.commands.main import app
+try:
+    app()
+finally:
+    print({"tensorflow", "keras", "jax"} & {*sys.modules})
+"""
+    source = load_pairs("phones")[0].noisy_path
+    command = [sys.executable, "-c", program, "denoise", source, tmp_path / "denoised.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()" and (tmp_path / "denoised.png").is_file()

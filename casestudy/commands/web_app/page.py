@@ -47,8 +47,10 @@ def line() -> queue.Line:
 
 @st.cache_resource(show_spinner=False)
 def samples() -> dict[str, Pair]:
-    """Return the captures that no network was trained on, by their labels on the page."""
-    return {f"{p.scene}, {p.camera}, ISO {p.iso}": p for p in split_pairs(load_pairs("sample"))[2]}
+    """Return photographs that no network was trained on, by their labels on the page."""
+    real = {f"{p.scene}, by a phone ({p.id})": p for p in load_pairs("phones")}
+    simulated = split_pairs(load_pairs("sample"))[2]
+    return real | {f"{p.scene}, simulated {p.camera}, ISO {p.iso}": p for p in simulated}
 
 
 def denoise_tab() -> None:
@@ -79,8 +81,7 @@ def denoise_tab() -> None:
 
 
 def choose_sample() -> None:
-    names = list(samples())
-    name = st.selectbox("Sample image, simulated camera noise", names, len(names) - 1)
+    name = st.selectbox("Sample image", list(samples()))
     if chosen(name):
         noisy, st.session_state.clean = samples()[name].load()
         st.session_state.photo = Photo(noisy)
