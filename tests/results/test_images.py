@@ -39,7 +39,9 @@ def occurs(picture, page):
 
 def test_a_grid_shows_every_pixel_of_pictures_of_any_size():
     rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 256, (*size, 3), np.uint8) for size in ((40, 50), (30, 50), (9, 8))]
+    pictures = [
+        rng.integers(0, 256, (*size, 3), np.uint8) for size in ((40, 50), (30, 50), (9, 8))
+    ]
     rows = {"": {"a": pictures[0], "b\nsecond line": pictures[1]}, "row": {"c": pictures[2]}}
     page = drawn(images.show_images(rows))
     assert all(occurs(picture, page) for picture in pictures)
