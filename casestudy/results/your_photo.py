@@ -13,7 +13,7 @@ from casestudy.files.folders import reports_root
 from casestudy.files.photos import as_rgb, read_image
 from casestudy.models import RECOMMENDED, released
 
-EMBEDDED = FOLDER / "yilmaz_0_noisy.webp"  # letters, which show what denoising keeps
+EMBEDDED = FOLDER / "yilmaz_5_noisy.webp"  # letters, which show what denoising keeps
 RUNTIME = "litert-int8"  # the command's default
 METHODS = ("nlm", "ridnet", RECOMMENDED)
 TITLES = {"nlm": "Non-Local Means"} | released.titles()
