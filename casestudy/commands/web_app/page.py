@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from PIL import Image
-from starlette.formparsers import MultiPartParser
 
 from casestudy import CaseStudyError
 from casestudy.commands.web_app import queue
@@ -38,14 +37,6 @@ FRAME = """<style>
 
 
 @st.cache_resource(show_spinner=False)
-def line() -> queue.Line:
-    """Return the line in which everybody's photographs wait, one for the whole server."""
-    # By default, Starlette writes uploads of more than 1 MB to a temporary file.
-    MultiPartParser.spool_max_size = queue.MAX_BYTES + (1 << 20)
-    return queue.Line()
-
-
-@st.cache_resource(show_spinner=False)
 def samples() -> dict[str, Pair]:
     """Return photographs that no network was trained on, by their labels on the page."""
     real = {f"{p.scene}, by a phone ({p.id})": p for p in load_pairs("phones")}
@@ -55,7 +46,7 @@ def samples() -> dict[str, Pair]:
 
 def denoise_tab() -> None:
     """Let people choose a photo, denoise it, and look at and download the result."""
-    line()
+    queue.line()
     st.session_state.setdefault("chosen", None)
     if st.radio("Photo", ["Sample image", "Upload"], horizontal=True, key="way") == "Upload":
         choose_upload()
@@ -161,7 +152,7 @@ def start(photo: Photo) -> str:
     if st.button("Denoise", type="primary", width="stretch"):
         job = queue.Job(photo, network, runtime)
         try:
-            line().join(job)
+            queue.line().join(job)
             forget_job()  # only now, so that the last result stays if the line is full
             st.session_state.job = job
         except CaseStudyError as error:
@@ -176,7 +167,7 @@ def progress() -> None:
     if job is None or job.over:
         st.rerun()
     job.look()
-    before = line().place(job)
+    before = queue.line().place(job)
     if job.stopping:
         text = "Stopping"
     elif before:
