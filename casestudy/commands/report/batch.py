@@ -58,13 +58,15 @@ class Batch:
 
         The index says meanwhile what is done, what is running and what is left.
         """
-        for position, stem in enumerate(self.plan):
-            print(f"[{position + 1}/{len(self.plan)}] {stem}", flush=True)
-            self.ahead = self.plan[position:]
-            self.write_index()
-            outcome = self._bring_up_to_date(self.notebooks[stem], stem in forced)
-            print(f"      {outcome}", flush=True)
-        self.ahead = []
+        try:
+            for position, stem in enumerate(self.plan):
+                print(f"[{position + 1}/{len(self.plan)}] {stem}", flush=True)
+                self.ahead = self.plan[position:]
+                self.write_index()
+                outcome = self._bring_up_to_date(self.notebooks[stem], stem in forced)
+                print(f"      {outcome}", flush=True)
+        finally:
+            self.ahead = []
         for stem, marker in self._markers().items():
             if not altered(self.folder, marker.outputs):
                 self._bring_page_up_to_date(self.notebooks[stem], marker)
