@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test bench check lab reference lock clean
+.PHONY: help install report test bench check lab reference readme lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 reference: $(INSTALLED) ## Make the tracked reference reports again
 	rm -rf reports/reference/models
 	$(BIN)/casestudy report --run reference
+
+readme: $(INSTALLED) ## Write README's tables again, from scores and times in this repository
+	$(BIN)/cog -r README.md
 
 lock: ## Resolve the exact versions again (needs uv)
 	uv pip compile pyproject.toml --extra app --extra dev --extra openvino --universal --python-version 3.11 \

@@ -32,7 +32,7 @@ SMALL = {
     "10_your_photo": {"network": "cbdnet"},
 }
 FILTERS = {"noisy", "NLM (OpenCV)", "NLM (scikit-image)"}
-RELEASED = {"autoencoder", "CBDNet", "PRIDNet, half width", "RIDNet"}
+RELEASED = {"autoencoder", "CBDNet", "PRIDNet, half width", "RIDNet", "DRUNet, half width"}
 TRAINED = {f"{name}, trained here" for name in ("autoencoder", "CBDNet", "PRIDNet", "RIDNet")}
 TEXTS = ("text/html", "text/markdown")
 NOTEBOOKS = sorted((project_root() / "notebooks").glob("*.ipynb"))
@@ -72,11 +72,10 @@ def test_a_look_at_data_that_names_no_camera_or_is_to_test_on(own, pair_folder, 
     assert not any("NaN" in text or "nan" in text for text in texts)
 
 
-@pytest.mark.parametrize("network", ["autoencoder", "cbdnet", "pridnet", "ridnet"])
-def test_a_notebook_loads_what_was_trained_in_its_run_folder(network, run_folder, tmp_path):
+def test_a_notebook_loads_what_was_trained_in_its_run_folder(run_folder, tmp_path):
     """With weights="run", whatever the other settings of training say."""
-    (notebook,) = (path for path in NOTEBOOKS if path.stem.split("_")[1] == network)
-    before = (run_folder / "models" / f"{network}.json").read_bytes()
+    (notebook,) = (path for path in NOTEBOOKS if path.stem == "03_autoencoder")
+    before = (run_folder / "models" / "autoencoder.json").read_bytes()
     parameters = SMALL[notebook.stem] | {
         "run_folder": str(run_folder),
         "weights": "run",
@@ -84,7 +83,7 @@ def test_a_notebook_loads_what_was_trained_in_its_run_folder(network, run_folder
     }
     out = str(tmp_path / notebook.name)
     papermill.execute_notebook(str(notebook), out, parameters, progress_bar=False)
-    assert (run_folder / "models" / f"{network}.json").read_bytes() == before
+    assert (run_folder / "models" / "autoencoder.json").read_bytes() == before
 
 
 def test_every_notebook_left_its_scores(run_folder):
@@ -93,16 +92,33 @@ def test_every_notebook_left_its_scores(run_folder):
     assert set(compared["method"]) == FILTERS | RELEASED
 
 
+# PRIDNet computes the picture itself in channels of 8 bits, and the autoencoder errs by more; the
+# others add to the noisy picture.
+@pytest.mark.parametrize(
+    "network, most_db",
+    [
+        ("autoencoder", 0.15),
+        ("cbdnet", 0.1),
+        ("pridnet-half", 0.2),
+        ("ridnet", 0.1),
+        ("drunet", 0.06),
+    ],
+)
+def test_eight_bits_cost_a_released_network_little(network, most_db, run_folder):
+    table = pd.read_csv(run_folder / "quantization.csv").set_index(["network", "variant"])
+    assert table.loc[(network, "LiteRT int8"), "lost_db"] < most_db
+
+
 @needs_polyu
 def test_report_on_real_noise(tmp_path):
-    """Through the report command, on a few real pairs; the seven that train and compare."""
-    chosen = NOTEBOOKS[:7]
+    """Through the report command, on a few real pairs: those that look, filter and train."""
+    chosen = NOTEBOOKS[:3]
     small = {name: value for path in chosen for name, value in SMALL[path.stem].items()}
     numbers = [notebook.stem[:2] for notebook in chosen]
     index = report("polyu", only=numbers, parameters=small, reports=tmp_path)
     assert index == tmp_path / "polyu" / "index.html"
     for notebook in chosen:
         assert (index.parent / f"{notebook.stem}.html").is_file()
-    results = pd.read_csv(index.parent / "results.csv")
-    assert set(results["method"]) == FILTERS | RELEASED
-    assert np.isfinite(results[["psnr_db", "ssim", "gain_db"]]).all(axis=None)
+    scores = load_scores(index.parent, "released")
+    assert set(scores["method"]) == FILTERS | {"autoencoder"}
+    assert np.isfinite(scores[["psnr_db", "ssim", "gain_db"]]).all(axis=None)

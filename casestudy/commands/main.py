@@ -13,6 +13,7 @@ from casestudy import CaseStudyError
 from casestudy.commands.data import data_app
 from casestudy.commands.names import Named
 from casestudy.commands.quiet import quiet_libraries
+from casestudy.models import RECOMMENDED
 
 
 class _Commands(TyperGroup):
@@ -224,7 +225,7 @@ def _network(model: str, run: str | None, filters: int) -> tuple:
 def denoise(
     source: Annotated[Path, typer.Argument(help="A photograph, or a folder of photographs.")],
     target: Annotated[Path, typer.Argument(help="The file or folder to write to.")],
-    model: Method = "ridnet",
+    model: Method = RECOMMENDED,
     runtime: Runtime = "litert-int8",
     strength: Annotated[
         int,
@@ -309,7 +310,7 @@ def benchmark(
         Literal["sidd", "dnd"], typer.Argument(help="The benchmark: sidd or dnd, sRGB track.")
     ],
     folder: Annotated[Path, typer.Argument(help="Folder to write the submission to.")],
-    model: Method = "ridnet",
+    model: Method = RECOMMENDED,
     runtime: Runtime = "keras",
 ) -> None:
     """Denoise the inputs of a public benchmark, and write the files that its server accepts.
@@ -364,11 +365,7 @@ def web_app(
 
     # Imported here for a fast start-up.
     from casestudy.commands.web_app import queue
-    from casestudy.denoising.litert import litert_file
-    from casestudy.models import released
 
-    for network in released.titles():
-        litert_file(network, "int8")  # before anybody waits for it
     os.environ[queue.MAX_MEGAPIXELS] = str(max_megapixels)
     page = Path(queue.__file__).with_name("page.py")
     streamlit.main(["run", str(page), f"--server.port={port}", f"--server.address={address}"])

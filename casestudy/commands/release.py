@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -12,11 +13,13 @@ import pandas as pd
 
 from casestudy import CaseStudyError, models
 from casestudy.commands.cards import render
+from casestudy.data.experiment import open_experiment
 from casestudy.data.sets import polyu
+from casestudy.denoising.convert import calibration_images, convert
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.files import provenance
 from casestudy.files.writing import written_whole
-from casestudy.models import released
+from casestudy.models import RECOMMENDED, released
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.results import all_sets, shipped
 from casestudy.results.metrics import score
@@ -68,10 +71,12 @@ def release(network: str, folder: Path) -> None:
         (made / f"{network}.md").write_text(card(network, manifest, scores))
         shipped.write_scores(scores, made / f"{network}.scores.csv")
         shutil.copy(folder / f"{network}.history.csv", made)
+        if network == RECOMMENDED:
+            (made / f"{network}{released.INT8}").write_bytes(_int8(model))
         for path in made.iterdir():
             with written_whole(released.FOLDER / path.name) as temporary:
                 shutil.copy(path, temporary)
-    _write_checksums(network)
+        _write_checksums(path.name for path in made.iterdir())
 
 
 def card(network: str, manifest: dict[str, object], scores: pd.DataFrame) -> str:
@@ -128,13 +133,18 @@ def _halve(model: keras.Model, path: Path) -> float:
     return lost
 
 
-def _write_checksums(network: str) -> None:
-    """Replace the checksums of the network's files; the lines of other networks stay."""
+def _int8(model: keras.Model) -> bytes:
+    """Return the network in 8 bits, calibrated as by `casestudy quantize`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        sample = open_experiment("sample", scratch)
+        return convert(model, "int8", calibration_images(sample.train))
+
+
+def _write_checksums(names: Iterable[str]) -> None:
+    """Replace the checksums of files; the lines of others stay."""
     path = released.FOLDER / released.SUMS
     sums = released.read_checksums() if path.exists() else {}
-    for suffix in released.SUFFIXES:
-        file = released.FOLDER / f"{network}{suffix}"
-        sums[file.name] = provenance.hash_file(file)
+    sums |= {name: provenance.hash_file(released.FOLDER / name) for name in names}
     with written_whole(path) as temporary:
         temporary.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
 

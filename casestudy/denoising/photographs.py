@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from casestudy import CaseStudyError
 from casestudy.denoising.strength import blend, noise_stays
 from casestudy.files.encoding import as_writable, write_photo
 from casestudy.files.photos import SUFFIXES, read_photo
-from casestudy.files.writing import written_whole
+from casestudy.files.writing import writable_file, written_whole
 
 # A file in a folder of results, which holds the method's name.
 MARKER = ".casestudy-denoised"
@@ -83,7 +83,7 @@ def denoise_file(
             raise _replacing(source, target)
         if target.exists() and not overwrite:
             raise CaseStudyError(f"{target} exists already. Use another name, or --overwrite.")
-        photo = as_writable(target, photo)  # before the work, not after
+        photo = as_writable(writable_file(target), photo)  # before the work, not after
         denoised = load()(photo.pixels)
         write_photo(target, replace(photo, pixels=blend(photo.pixels, denoised, strength)))
         stays = noise_stays(photo.pixels, denoised)
@@ -134,8 +134,8 @@ def denoise_folder(
     Raises
     ------
     CaseStudyError
-        If `source` and `target` are the same, `target` is a file, `target` holds results of
-        another method that are not to be replaced, or there is no photograph.
+        If `source` and `target` are the same, `target` is a file or cannot be written to, it
+        holds results of another method that are not to be replaced, or there is no photograph.
     """
     if source.resolve() == target.resolve():
         raise CaseStudyError(
@@ -164,10 +164,14 @@ def denoise_folder(
     results = _results(photographs, source, target, overwrite, outcome)
     if not results:
         return outcome
+    writable_file(target / MARKER)
     denoise = load()
     if not outcome.skipped and not any(map(_is_there, results.values())):
         _mark(target, made_by)
     for path, result in tqdm(results.items(), unit="photo", desc="denoising"):
+        if _is_there(result) and not overwrite:  # by now: another call shares the work
+            outcome.skipped.append(path)
+            continue
         try:
             remarks = denoise_file(lambda: denoise, path, result, overwrite, strength)
         except CaseStudyError as error:
@@ -199,8 +203,7 @@ def _results(
 
 
 def _mark(target: Path, made_by: str) -> None:
-    # If nothing can be written, each photograph reports it.
-    with suppress(OSError), written_whole(target / MARKER) as temporary:
+    with written_whole(target / MARKER) as temporary:
         temporary.write_text(f"{made_by}\n")
 
 

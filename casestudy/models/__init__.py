@@ -7,13 +7,13 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 from casestudy import CaseStudyError
-from casestudy.models.networks import NETWORKS, Network
+from casestudy.models.networks import NETWORKS, RECOMMENDED, Network
 from casestudy.models.released import released_file
 
 if TYPE_CHECKING:  # Keras takes seconds to import
     import keras
 
-__all__ = ["NETWORKS", "Network", "build", "load"]
+__all__ = ["NETWORKS", "RECOMMENDED", "Network", "build", "load"]
 
 
 def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) -> "keras.Model":

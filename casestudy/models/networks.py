@@ -36,7 +36,7 @@ _RECIPE = {
 # these are blocks without a skip, which carry the picture, and the end of one scale, where an
 # error covers 8x8 pixels. In RIDNet, they are the head, the attention at the end of each module,
 # and the sums of the skips: there, a module's small addition would be rounded together with the
-# picture that it is added to.
+# picture that it is added to. In DRUNet, it is all that works at full resolution.
 _MODULE_ENDS = [f"eam{i}.{end}" for i in (1, 2, 3, 4) for end in ("attention", "short_skip")]
 
 NETWORKS: dict[str, Network] = {
@@ -78,12 +78,15 @@ NETWORKS: dict[str, Network] = {
         # It never halves the picture: it needs no wide crops, and every pixel is expensive.
         recipe=_RECIPE | {"batch_size": 8, "crop_size": 48},
         released=True,
-        remark="best",
     ),
     "drunet": Network(
         build="casestudy.models.drunet:build_drunet",
         title="DRUNet, half width",
         multiple=8,
+        floats=("head", "down1", "up1"),
         recipe=_RECIPE | {"batch_size": 8, "learning_rate": 1e-3, "clip_norm": 1.0},
+        released=True,
+        remark="best",
     ),
 }
+RECOMMENDED = "drunet"  # what the command, the web app and the notebooks use by default

@@ -1,6 +1,7 @@
 """The files of the networks that come with the package, and their checksums.
 
-Each network has its weights, training history, manifest, scores on every test set and model card.
+Each network has its weights, training history, manifest, scores on every test set and model card;
+the recommended one also a LiteRT file in 8 bits, so that its first use needs no conversion.
 `SHA256SUMS` lists them all, in the format of the command sha256sum.
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "released"
 SUMS = "SHA256SUMS"
 SUFFIXES = (".safetensors", ".history.csv", ".json", ".scores.csv", ".md")
+INT8 = ".int8.tflite"  # of the recommended network
 
 
 def titles() -> dict[str, str]:
@@ -26,7 +28,7 @@ def titles() -> dict[str, str]:
 
 
 def released_file(network: str, suffix: str) -> Path:
-    """Return the path of a network's file, with one of `SUFFIXES`, after checking its checksum.
+    """Return a network's file, with one of `SUFFIXES` or `INT8`, after checking its checksum.
 
     Raises
     ------

@@ -7,48 +7,57 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from casestudy.data.catalogue import Pair
-from casestudy.data.patches import Patches
-from casestudy.results.metrics import denoise_patches
-from casestudy.results.run import Method
+from casestudy.data.catalogue import Pair, load_pairs
+from casestudy.data.patches import Patches, cut_patches
+from casestudy.results.metrics import denoise_patches, psnr
+from casestudy.results.run import Method, example_positions
+
+LABEL, LINE, GAP = 24, 18, 8  # px, around the images of a grid: a label, a line of a title
 
 
-def show_images(rows: Mapping[str, Mapping[str, np.ndarray]], width: float = 3.2) -> Figure:
-    """Draw a grid of images.
+def show_images(rows: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
+    """Draw a grid of images, each of its pixels as one pixel of the figure.
 
     Parameters
     ----------
     rows : mapping of row label to mapping of title to image
         Images are (H, W, 3) or (H, W), uint8 or float in [0, 1]. A title is drawn over the
         first row, and again where it changes from one row to the next.
-    width : float
-        Width of a panel in inches.
     """
-    columns = max(len(images) for images in rows.values())
-    shapes = [next(iter(images.values())).shape for images in rows.values()]
-    ratios = [shape[0] / shape[1] for shape in shapes]
-    fig, axes = plt.subplots(
-        len(rows),
-        columns,
-        figsize=(width * columns, width * sum(ratios) + 0.4),
-        squeeze=False,
-        height_ratios=ratios,
-        layout="compressed",
-    )
-    shown: list[str] = []
-    for line, (label, images) in zip(axes, rows.items(), strict=True):
-        for ax in line:
-            ax.set_axis_off()
-        for ax, (title, image) in zip(line, images.items(), strict=False):
-            most = 255 if image.dtype == np.uint8 else 1
-            shown_image = np.clip(image, 0, most)
-            ax.imshow(shown_image, cmap="gray", interpolation="nearest", vmin=0, vmax=most)
-            if list(images) != shown:
-                ax.set_title(title, fontsize="medium")
-        line[0].text(
-            -0.04, 0.5, label, rotation=90, va="center", ha="right", transform=line[0].transAxes
-        )
+    lines, shown = [], []  # of titles over each row
+    for images in rows.values():
+        lines.append(0 if list(images) == shown else 1 + max(t.count("\n") for t in images))
         shown = list(images)
+    width = max(image.shape[1] for images in rows.values() for image in images.values())
+    heights = [max(image.shape[0] for image in images.values()) for images in rows.values()]
+    columns = max(len(images) for images in rows.values())
+    left = LABEL if any(rows) else 0
+    size = left + columns * (width + GAP), sum(heights) + len(rows) * GAP + sum(lines) * LINE
+    dpi = plt.rcParams["figure.dpi"]
+    fig = plt.figure(figsize=(size[0] / dpi, size[1] / dpi), layout="none")
+    # Notebooks cut figures to what is drawn, which would shift the images by parts of a pixel.
+    fig.add_axes((0, 0, 1, 1)).set_axis_off()
+    top = size[1]
+    for (label, images), height, count in zip(rows.items(), heights, lines, strict=True):
+        top -= height + GAP + count * LINE
+        fig.text(0, (top + height / 2) / size[1], label, rotation=90, va="center")
+        for column, (title, image) in enumerate(images.items()):
+            high, wide = image.shape[:2]
+            corner = left + column * (width + GAP), top + height - high
+            at = corner[0] / size[0], corner[1] / size[1], wide / size[0], high / size[1]
+            ax = fig.add_axes(at, label=f"{label}, {title}")
+            ax.set_axis_off()
+            most = 255 if image.dtype == np.uint8 else 1
+            ax.imshow(
+                np.clip(image, 0, most),
+                cmap="gray",
+                interpolation="nearest",
+                vmin=0,
+                vmax=most,
+                aspect="auto",
+            )
+            if count:
+                ax.set_title(title, fontsize="medium", pad=5)
     return fig
 
 
@@ -116,7 +125,7 @@ def closeups(pairs: Sequence[Pair], picked: Mapping[str, int]) -> dict[str, dict
         side = min(512, *noisy.shape[:2])
         corner = busiest(clean)
         rows[label] = {
-            "noisy": zoom(noisy, side, factor=1),
+            "noisy": fitted(zoom(noisy, side, factor=1), 256),
             "noisy, enlarged": zoom(noisy, corner=corner),
             "clean, enlarged": zoom(clean, corner=corner),
             "noise x 4": zoom(difference(noisy, clean), corner=corner),
@@ -129,44 +138,69 @@ def show_patches(patches: Patches) -> Figure:
     everyone, scenes = np.arange(len(patches)), patches.table["scene"]
     stacks = {"noisy": patches.noisy(everyone), "clean": patches.clean(everyone)}
     return show_images(
-        {row: dict(zip(scenes, stack, strict=True)) for row, stack in stacks.items()}, width=2
+        {row: dict(zip(scenes, stack, strict=True)) for row, stack in stacks.items()}
     )
+
+
+def phone_patches() -> Patches:
+    """Return crops of 256 px of `phones`: real noise that no released network was trained on."""
+    return cut_patches("phones", load_pairs("phones"), 256)
+
+
+def examples(patches: Patches) -> dict[str, int]:
+    """Return the positions of three patches, by how strong their noise is."""
+    labels = "strong noise", "typical noise", "weak noise"
+    return dict(zip(labels, map(int, example_positions(patches)), strict=True))
+
+
+def show_on_phones(methods: Sequence[Method], size: int = 72, factor: int = 4) -> Figure:
+    """Draw what methods made of the `examples` of `phone_patches`; see `show_results`."""
+    phones = phone_patches()
+    return show_results(methods, phones, examples(phones), size, factor)
 
 
 def show_results(
-    method: Method, patches: Patches, picked: Mapping[str, int], enlarged: bool = False
+    methods: Sequence[Method],
+    patches: Patches,
+    picked: Mapping[str, int],
+    size: int = 72,
+    factor: int = 4,
 ) -> Figure:
-    """Draw what a method made of some patches.
+    """Draw what methods made of some patches: the square with most detail of each, enlarged.
 
-    Each row has the noisy, the denoised and the clean patch, and what is still wrong (denoised
-    minus clean, times four).
+    Each row has the noisy, the denoised and the clean square, with the PSNR of the whole patch in
+    dB. If there is one method, the last column is what is still wrong: denoised minus clean, times
+    four.
 
     Parameters
     ----------
-    method : Method
+    methods : sequence of Method
     patches : Patches
     picked : mapping of row label to position
-        As from `casestudy.results.comparison.by_gain`.
-    enlarged : bool
-        Draw only the square with most detail of each patch, enlarged; see `busiest`.
+        As from `examples` or `casestudy.results.comparison.by_gain`.
+    size, factor
+        See `zoom`.
     """
     positions = list(picked.values())
-    denoised = denoise_patches(method.denoiser, patches, positions)
-    noisy, clean = (
-        np.round(read(positions) * 255).astype(np.uint8) for read in (patches.noisy, patches.clean)
-    )
+    found = {
+        method.title: denoise_patches(method.denoiser, patches, positions) for method in methods
+    }
+    found = {"noisy": patches.noisy(positions), **found}
     rows = {}
     for row, label in enumerate(picked):
-        rows[label] = {
-            "noisy": noisy[row],
-            method.title: denoised[row],
-            "clean": clean[row],
-            "error x 4": difference(denoised[row], clean[row]),
-        }
-        if enlarged:
-            corner = busiest(clean[row])
-            rows[label] = {title: zoom(im, corner=corner) for title, im in rows[label].items()}
-    return show_images(rows, width=2.8)
+        clean = patches.clean(positions[row : row + 1])[0]
+        images = {title: _levels(stack[row]) for title, stack in found.items()}
+        panels = {f"{title}\n{psnr(clean, im / 255):.1f} dB": im for title, im in images.items()}
+        panels["clean"] = _levels(clean)
+        if len(methods) == 1:
+            panels["error x 4"] = difference(images[methods[0].title], panels["clean"])
+        corner = busiest(clean, size)
+        rows[label] = {title: zoom(im, size, factor, corner) for title, im in panels.items()}
+    return show_images(rows)
+
+
+def _levels(image: np.ndarray) -> np.ndarray:
+    return image if image.dtype == np.uint8 else np.round(image * 255).astype(np.uint8)
 
 
 def difference(image: np.ndarray, clean: np.ndarray, gain: float = 4.0) -> np.ndarray:

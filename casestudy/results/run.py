@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -11,23 +12,27 @@ import pandas as pd
 
 from casestudy import models
 from casestudy.data.experiment import Experiment
+from casestudy.data.patches import Patches
+from casestudy.denoising.methods import NLM_STRENGTH
+from casestudy.denoising.nlm import nlm_skimage
 from casestudy.denoising.tiles import Denoiser, network_denoiser
 from casestudy.files.writing import written_whole
 from casestudy.models import released
 from casestudy.results.comparison import file_name, load_scores
 from casestudy.results.metrics import denoise_patches, noisy_psnr_db, score
+from casestudy.results.shipped import FILTER
 from casestudy.training.manifest import seen, seen_scenes
 
 TRAINED_HERE = ", trained here"  # added to the title of a network that a run trained itself
 EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are shown
 
 
-def example_positions(experiment: Experiment) -> np.ndarray:
-    """Return the positions of the test patches that every notebook shows.
+def example_positions(patches: Patches) -> np.ndarray:
+    """Return the positions of the patches that every notebook shows.
 
     By the PSNR of the noisy patch: one with strong, one with typical and one with weak noise.
     """
-    ranked = np.argsort(noisy_psnr_db(experiment.test), kind="stable")
+    ranked = np.argsort(noisy_psnr_db(patches), kind="stable")
     return ranked[np.quantile(np.arange(len(ranked)), EXAMPLES, method="nearest").astype(int)]
 
 
@@ -57,7 +62,8 @@ def save_result(
     name = file_name(method)
     with written_whole(experiment.folder / "scores" / f"{name}.npy") as temporary:
         np.save(
-            temporary, denoise_patches(denoiser, experiment.test, example_positions(experiment))
+            temporary,
+            denoise_patches(denoiser, experiment.test, example_positions(experiment.test)),
         )
     with written_whole(experiment.folder / "scores" / f"{name}.csv") as temporary:
         scores.assign(parameters=parameters, size_mb=size_mb).to_csv(temporary, index=False)
@@ -149,6 +155,15 @@ def released_to_test(experiment: Experiment, name: str) -> list[Method]:
         return []
     model, file = models.load(name), released.released_file(name, ".safetensors")
     return [Method(title, network_denoiser(model), model, file)]
+
+
+def methods_for_photographs() -> list[Method]:
+    """Return Non-Local Means as `casestudy denoise` uses it, and every released network."""
+    networks = {title: models.load(name) for name, title in released.titles().items()}
+    return [
+        Method(FILTER, partial(nlm_skimage, strength=NLM_STRENGTH)),
+        *(Method(title, network_denoiser(model), model) for title, model in networks.items()),
+    ]
 
 
 def describe_runs(runs: Mapping[str, Path], networks: str) -> pd.DataFrame:

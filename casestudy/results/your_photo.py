@@ -11,11 +11,11 @@ from casestudy.denoising.methods import photo_denoiser
 from casestudy.denoising.photographs import denoise_file
 from casestudy.files.folders import reports_root
 from casestudy.files.photos import as_rgb, read_image
-from casestudy.models import released
+from casestudy.models import RECOMMENDED, released
 
-EMBEDDED = FOLDER / "yilmaz_0_noisy.webp"  # letters, which show what denoising keeps
+EMBEDDED = FOLDER / "yilmaz_5_noisy.webp"  # letters, which show what denoising keeps
 RUNTIME = "litert-int8"  # the command's default
-METHODS = ("nlm", "cbdnet", "ridnet")
+METHODS = ("nlm", "ridnet", RECOMMENDED)
 TITLES = {"nlm": "Non-Local Means"} | released.titles()
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from casestudy.data.settings import DataSettings, Settings
-from casestudy.models import NETWORKS
+from casestudy.models import NETWORKS, RECOMMENDED
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Parameters(NetworkSettings, TrainingSettings, DataSettings):
     weights: Literal["train", "run"] = "train"
     networks: Literal["released", "trained", "all"] = "released"
     beside: str = ""
-    network: Annotated[str, AfterValidator(_released_network)] = "ridnet"
+    network: Annotated[str, AfterValidator(_released_network)] = RECOMMENDED
     photo: str = ""
     output: str = ""
 

@@ -58,7 +58,7 @@ def test_help_is_there_for_every_command(command):
         (("train", "ridnet", "--recipe", "relaesed"), "Known: released"),
         (("train", "pridnet", "--start", "released"), "pridnet-half"),
         (("train", "ridnet", "--recipe", "released", "--max-pairs", "9"), "--max-pairs"),
-        (("evaluate", "ridnett"), "autoencoder, cbdnet, pridnet-half, ridnet"),
+        (("evaluate", "ridnett"), "autoencoder, cbdnet, pridnet-half, ridnet, drunet"),
         (("release", "pridnet"), "pridnet-half"),
         (("quantize", "ridnet", "--to", "int4"), "dynamic-int8"),
         (("quantize", "ridnet", "--floats", "eam9"), "eam1"),
@@ -154,3 +154,19 @@ def test_train_goes_on_from_the_released_weights(pair_folder, tmp_path, monkeypa
     expected = models.load("autoencoder").get_weights()
     for weight, first in zip(trained.get_weights(), expected, strict=True):
         np.testing.assert_allclose(weight, first, rtol=0, atol=1e-20)
+
+
+def test_denoising_needs_no_training_library(tmp_path):
+    """TensorFlow and Keras take seconds to import; the 8-bit network comes with the package."""
+    program = """
+import sys
+from casestudy.commands.main import app
+try:
+    app()
+finally:
+    print({"tensorflow", "keras", "jax"} & {*sys.modules})
+"""
+    source = load_pairs("phones")[0].noisy_path
+    command = [sys.executable, "-c", program, "denoise", source, tmp_path / "denoised.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()" and (tmp_path / "denoised.png").is_file()

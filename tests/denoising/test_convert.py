@@ -29,6 +29,7 @@ from casestudy.denoising.convert import (
 from casestudy.denoising.litert import converted_once, litert_denoiser, litert_file
 from casestudy.denoising.own_process import in_new_process
 from casestudy.denoising.tiles import network_denoiser
+from casestudy.models import RECOMMENDED
 from casestudy.results.metrics import denoise_patches, score
 from casestudy.results.quantized import measure_variants, sensitivity
 
@@ -143,21 +144,26 @@ def test_sensitivity_names_the_block_that_eight_bits_ruin():
     assert table.loc[table["lost_db"].idxmax(), "block"] == "down2"
 
 
-# PRIDNet paints the picture anew, in channels of 8 bits; the others add to the noisy one or, as
-# the autoencoder, err by more.
-@pytest.mark.parametrize(
-    "network, most_db",
-    [("autoencoder", 0.1), ("cbdnet", 0.1), ("pridnet-half", 0.2), ("ridnet", 0.1)],
-)
-def test_eight_bits_cost_a_released_network_little(network, most_db, tmp_path, monkeypatch):
-    """On simulated captures of scenes that it was not calibrated on."""
+def test_a_file_is_made_once(tmp_path, monkeypatch):
+    """It denoises captures of scenes that it was not calibrated on about as well as Keras does."""
     monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path))
     test = open_experiment("sample", patch_size=128).test.spread(8)
-    file = litert_file(network, "int8")
-    assert litert_file(network, "int8") == file  # the second time it is there
-    whole = score(network, network_denoiser(models.load(network)), test)
-    eight_bits = score(network, litert_denoiser(file, network), test)
-    assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - most_db
+    file = litert_file("autoencoder", "int8")
+    made = file.stat().st_mtime_ns
+    assert litert_file("autoencoder", "int8") == file and file.stat().st_mtime_ns == made
+    whole = score("whole", network_denoiser(models.load("autoencoder")), test)
+    eight_bits = score("8 bits", litert_denoiser(file, "autoencoder"), test)
+    assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - 0.1
+
+
+def test_the_file_that_comes_with_the_package_is_what_conversion_makes(tmp_path):
+    """To 60 dB: on another processor, calibration may round its ranges differently."""
+    sample = open_experiment("sample", str(tmp_path))
+    content = convert(models.load(RECOMMENDED), "int8", calibration_images(sample.train))
+    made, shipped = written(content, tmp_path), litert_file(RECOMMENDED, "int8")
+    noisy = sample.test.noisy([0])
+    again, before = (litert_denoiser(file, RECOMMENDED)(noisy) for file in (made, shipped))
+    assert cv2.PSNR(again, before, R=1) > 60
 
 
 def test_two_processes_that_need_a_file_make_it_once(tmp_path, capsys):

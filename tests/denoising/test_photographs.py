@@ -278,6 +278,20 @@ class TestFolder:
         assert "1 denoised, 4 were there" in run(photographs, tmp_path / "out").stdout
         assert (tmp_path / "out" / "a.png").stat().st_mtime_ns == before
 
+    def test_two_calls_share_the_work(self, tmp_path, photographs):
+        """One denoises everything while the other is at its first photograph."""
+        target, others = tmp_path / "out", []
+
+        def denoise(pixels):
+            if not others:
+                others.append(None)
+                others[0] = denoise_folder(lambda: no_change, "nothing", photographs, target)
+            return pixels
+
+        outcome = denoise_folder(lambda: denoise, "nothing", photographs, target)
+        assert len(outcome.done) == 1 and len(outcome.skipped) == 4 and not outcome.failed
+        assert len(others[0].done) == 5
+
     def test_photographs_that_keep_their_noise_are_told(
         self, tmp_path, photographs, pair, without_effect
     ):
@@ -396,6 +410,8 @@ class TestFolder:
 
     def test_a_target_that_cannot_be_written(self, tmp_path, photographs):
         (tmp_path / "file").touch()
-        result = run(photographs, tmp_path / "file" / "out")
-        assert result.exit_code == 1 and "5 failed" in result.stdout
-        assert "cannot be written" in result.stderr
+        target = tmp_path / "file" / "out"
+        with pytest.raises(CaseStudyError, match=f"{target}.* cannot be written"):
+            denoise_folder(never_loaded, "nlm", photographs, target)
+        with pytest.raises(CaseStudyError, match=f"{target}.* cannot be written"):
+            denoise_file(never_loaded, photographs / "a.png", target / "a.png")

@@ -50,6 +50,6 @@ def test_the_recommendation_names_gains_on_real_noise_and_losses_to_the_filter()
     )
     text = shipped.recommendation(standings)
     assert text.startswith(f"Take **{title}**.")
-    assert "3.50 dB on `polyu`, 3.75 dB on `phones`" in text
+    assert "3.75 dB on `phones`, 3.50 dB on `polyu`" in text
     assert "Non-Local Means is better on `phones` (by 0.25 dB)." in text
     assert "better on none" in shipped.recommendation(standings.drop(index="phones"))

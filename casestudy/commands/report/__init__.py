@@ -10,7 +10,6 @@ from pathlib import Path
 
 from casestudy import CaseStudyError
 from casestudy.commands.report.batch import MODELS, Batch
-from casestudy.commands.report.index import earlier_cards, write_index
 from casestudy.commands.report.notebooks import Notebook, choose, find_notebooks, with_needs
 from casestudy.data.catalogue import load_pairs
 from casestudy.data.experiment import refuse_unusable
@@ -54,24 +53,20 @@ def report(
     """
     dataset = absolute(dataset)
     folder = (reports or reports_root()).resolve() / run_name(dataset, run)
+    found = find_notebooks((notebooks or project_root() / "notebooks").resolve())
+    chosen = choose(found, only)
+    plan = with_needs(found, chosen)
+    planned = [found[stem] for stem in plan]
+    values = _checked(dataset, parameters or {}, planned)
+    for other in set(runs_beside(folder, values.get("beside", "")).values()) - {folder}:
+        load_scores(other)
+    # Those that only look at the data also run on pairs that are to test on.
+    if any("max_test_patches" in notebook.parameters for notebook in planned):
+        refuse_unusable(dataset, **values)
+    data_hash = hash_text(dataset, *(pair.fingerprint() for pair in load_pairs(dataset)))
     with only_writer(folder, "Put this right"), _ended_by_sigterm():
         _refuse_results_of_another(folder, dataset)
         _remove_leftovers(folder)
-        try:
-            found = find_notebooks((notebooks or project_root() / "notebooks").resolve())
-            chosen = choose(found, only)
-            plan = with_needs(found, chosen)
-            planned = [found[stem] for stem in plan]
-            values = _checked(dataset, parameters or {}, planned)
-            for other in set(runs_beside(folder, values.get("beside", "")).values()) - {folder}:
-                load_scores(other)
-            # Those that only look at the data also run on pairs that are to test on.
-            if any("max_test_patches" in notebook.parameters for notebook in planned):
-                refuse_unusable(dataset, **values)
-            data_hash = hash_text(dataset, *(pair.fingerprint() for pair in load_pairs(dataset)))
-        except CaseStudyError as error:
-            write_index(folder, dataset, earlier_cards(folder), f"Nothing was run. {error}")
-            raise
         batch = Batch(folder, dataset, data_hash, values, found, plan)
         try:
             batch.run(chosen if force else [])

@@ -44,6 +44,7 @@ class Batch:
     plan: list[str]  # stems of those to bring up to date, in order
     failures: dict[str, str] = field(default_factory=dict)  # messages, by stem
     stopped: dict[str, list[str]] = field(default_factory=dict)  # failed needs, by stem
+    ahead: list[str] = field(default_factory=list)  # stems of those still to come, in order
 
     def __post_init__(self):
         self.code_hash = hash_study()
@@ -53,11 +54,19 @@ class Batch:
         self.machine = provenance.machine()
 
     def run(self, forced: list[str]) -> None:
-        """Bring the planned notebooks up to date, then the links between all pages."""
-        for position, stem in enumerate(self.plan, 1):
-            print(f"[{position}/{len(self.plan)}] {stem}", flush=True)
-            outcome = self._bring_up_to_date(self.notebooks[stem], stem in forced)
-            print(f"      {outcome}", flush=True)
+        """Bring the planned notebooks up to date, then the links between all pages.
+
+        The index says meanwhile what is done, what is running and what is left.
+        """
+        try:
+            for position, stem in enumerate(self.plan):
+                print(f"[{position + 1}/{len(self.plan)}] {stem}", flush=True)
+                self.ahead = self.plan[position:]
+                self.write_index()
+                outcome = self._bring_up_to_date(self.notebooks[stem], stem in forced)
+                print(f"      {outcome}", flush=True)
+        finally:
+            self.ahead = []
         for stem, marker in self._markers().items():
             if not altered(self.folder, marker.outputs):
                 self._bring_page_up_to_date(self.notebooks[stem], marker)
@@ -242,7 +251,10 @@ class Batch:
         return "\n".join(lines)
 
     def write_index(self) -> Path:
-        """Write the index page of the run folder as it is now, and return its path."""
+        """Write the index page of the run folder as it is now, and return its path.
+
+        After an interruption, what was running and waiting is what it was before the call.
+        """
         cards, current = [], set()
         for stem, notebook in self.notebooks.items():
             marker = read_marker(self.folder, stem)
@@ -255,6 +267,8 @@ class Batch:
 
     def _status(self, notebook: Notebook, marker: Marker | None, current: set[str]):
         stem = notebook.stem
+        if stem in self.ahead:
+            return ("running" if stem == self.ahead[0] else "waiting"), ""
         if stem in self.failures or (self.folder / f"{stem}.failed.html").is_file():
             return "failed", self.failures.get(stem, "in an earlier call")
         if stem in self.stopped:

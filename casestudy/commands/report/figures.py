@@ -65,7 +65,10 @@ def _decode(content: bytes) -> Image.Image:
 
 
 def _webp(image: Image.Image, longest_width: int | None = None) -> bytes:
-    """Encode an image, without loss where that is smaller, as it is for most plots."""
+    """Encode an image, without loss unless that takes half as much space again.
+
+    Most plots and enlarged pixels are no larger without loss; whole photographs are.
+    """
     if longest_width:
         image.thumbnail((longest_width, image.height))
     encoded = []
@@ -73,4 +76,5 @@ def _webp(image: Image.Image, longest_width: int | None = None) -> bytes:
         buffer = io.BytesIO()
         image.save(buffer, "WEBP", **options)
         encoded.append(buffer.getvalue())
-    return min(encoded, key=len)
+    lossy, lossless = encoded
+    return lossless if len(lossless) < 1.5 * len(lossy) else lossy

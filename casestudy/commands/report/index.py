@@ -10,6 +10,7 @@ import pandas as pd
 from casestudy.commands.report.figures import small_copy
 from casestudy.commands.report.markers import read_marker
 from casestudy.commands.report.pages import in_words, without_paths, write_html
+from casestudy.results.shipped import recommendation, standings
 
 # Columns of results.csv: heading, format, and whether the largest value is the best.
 _COLUMNS = {
@@ -27,22 +28,15 @@ class Card:
     """A notebook on the index page."""
 
     stem: str
-    status: str  # "up to date", "outdated", "failed", "stopped", "not run" or "earlier result"
+    status: str  # "up to date", "outdated", "failed", "stopped", "running", "waiting", "not run"
     detail: str  # why it has this status; may be empty
     record: dict[str, object]  # title and sentence; after a success, all that the marker holds
 
 
-def earlier_cards(folder: Path) -> list[Card]:
-    """Return cards of all notebooks that have succeeded in a run folder, whatever has changed."""
-    stems = sorted(path.stem for path in folder.glob(".markers/*.json"))
-    markers = {stem: read_marker(folder, stem) for stem in stems}
-    return [Card(stem, "earlier result", "", m.record) for stem, m in markers.items() if m]
-
-
-def write_index(folder: Path, dataset: str, cards: list[Card], banner: str = "") -> Path:
+def write_index(folder: Path, dataset: str, cards: list[Card]) -> Path:
     """Write `index.html` of a run folder, and return its path.
 
-    It shows `results.csv`, the cards, and, in a banner, why the last call was refused.
+    It shows which network to take, `results.csv`, and the cards.
     """
     index = folder / "index.html"
     write_html(
@@ -50,7 +44,7 @@ def write_index(folder: Path, dataset: str, cards: list[Card], banner: str = "")
         "index.html.j2",
         run=folder.name,
         dataset=without_paths(dataset, folder),
-        banner=without_paths(banner, folder),
+        answer=recommendation(standings()).replace("**", "").replace("`", ""),
         results=_results(folder / "results.csv"),
         results_are_old=_results_are_old(folder, cards),
         cards=[_card(folder, card) for card in cards],

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from PIL import Image
-from starlette.formparsers import MultiPartParser
 
 from casestudy import CaseStudyError
 from casestudy.commands.web_app import queue
@@ -18,12 +17,11 @@ from casestudy.data.patches import split_pairs
 from casestudy.denoising.strength import blend
 from casestudy.files.folders import reports_root
 from casestudy.files.photos import FORMATS, SUFFIXES, Photo, as_rgb
-from casestudy.models import NETWORKS, released
+from casestudy.models import NETWORKS, RECOMMENDED, released
 from casestudy.results import real_noise
 from casestudy.results.metrics import psnr, ssim
 from casestudy.results.slider import slider_html
 
-BEST_NETWORK = "ridnet"
 RUNTIMES = {  # without Keras, because the server would keep the memory that TensorFlow takes
     "litert-int8": "8-bit integers (fast)",
     "openvino-int8": "8-bit integers, OpenVINO (fast on older processors)",
@@ -39,22 +37,16 @@ FRAME = """<style>
 
 
 @st.cache_resource(show_spinner=False)
-def line() -> queue.Line:
-    """Return the line in which everybody's photographs wait, one for the whole server."""
-    # By default, Starlette writes uploads of more than 1 MB to a temporary file.
-    MultiPartParser.spool_max_size = queue.MAX_BYTES + (1 << 20)
-    return queue.Line()
-
-
-@st.cache_resource(show_spinner=False)
 def samples() -> dict[str, Pair]:
-    """Return the captures that no network was trained on, by their labels on the page."""
-    return {f"{p.scene}, {p.camera}, ISO {p.iso}": p for p in split_pairs(load_pairs("sample"))[2]}
+    """Return photographs that no network was trained on, by their labels on the page."""
+    real = {f"{p.scene}, by a phone ({p.id})": p for p in load_pairs("phones")}
+    simulated = split_pairs(load_pairs("sample"))[2]
+    return real | {f"{p.scene}, simulated {p.camera}, ISO {p.iso}": p for p in simulated}
 
 
 def denoise_tab() -> None:
     """Let people choose a photo, denoise it, and look at and download the result."""
-    line()
+    queue.line()
     st.session_state.setdefault("chosen", None)
     if st.radio("Photo", ["Sample image", "Upload"], horizontal=True, key="way") == "Upload":
         choose_upload()
@@ -80,8 +72,7 @@ def denoise_tab() -> None:
 
 
 def choose_sample() -> None:
-    names = list(samples())
-    name = st.selectbox("Sample image, simulated camera noise", names, len(names) - 1)
+    name = st.selectbox("Sample image", list(samples()))
     if chosen(name):
         noisy, st.session_state.clean = samples()[name].load()
         st.session_state.photo = Photo(noisy)
@@ -147,7 +138,7 @@ def start(photo: Photo) -> str:
     network = left.selectbox(
         "Network",
         labels,
-        index=list(labels).index(BEST_NETWORK),
+        index=list(labels).index(RECOMMENDED),
         format_func=labels.get,
         key="network",
     )
@@ -161,7 +152,7 @@ def start(photo: Photo) -> str:
     if st.button("Denoise", type="primary", width="stretch"):
         job = queue.Job(photo, network, runtime)
         try:
-            line().join(job)
+            queue.line().join(job)
             forget_job()  # only now, so that the last result stays if the line is full
             st.session_state.job = job
         except CaseStudyError as error:
@@ -176,7 +167,7 @@ def progress() -> None:
     if job is None or job.over:
         st.rerun()
     job.look()
-    before = line().place(job)
+    before = queue.line().place(job)
     if job.stopping:
         text = "Stopping"
     elif before:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from starlette.formparsers import MultiPartParser
 
 from casestudy import CaseStudyError
 from casestudy.denoising.methods import photo_denoiser
@@ -203,6 +204,14 @@ class Line:
                 traceback.print_exc()
             self._working = False
             del job  # otherwise the last photograph would stay in memory
+
+
+@cache  # not Streamlit's, which any visitor may clear
+def line() -> Line:
+    """Return the line in which everybody's photographs wait, one for the whole server."""
+    # By default, Starlette writes uploads of more than 1 MB to a temporary file.
+    MultiPartParser.spool_max_size = MAX_BYTES + (1 << 20)
+    return Line()
 
 
 def residual(before: np.ndarray, after: np.ndarray, factor: float) -> np.ndarray:

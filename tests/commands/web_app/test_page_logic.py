@@ -74,7 +74,7 @@ def test_another_sample_forgets_the_result(page):
     press_denoise(page)
     wait(page)
     sample = page.selectbox[0]
-    sample.set_value(sample.options[0]).run()
+    sample.set_value(sample.options[1]).run()
     assert not page.metric and "job" not in page.session_state
 
 
@@ -82,9 +82,9 @@ def test_after_another_choice_the_result_still_tells_what_made_it(page):
     press_denoise(page)
     wait(page)
     assert not page.info
-    page.selectbox(key="network").set_value("ridnet").run()
+    page.selectbox(key="network").set_value("drunet").run()
     assert page.info[0].value.startswith("This was made by Non-Local Means")
-    assert "make it again by RIDNet (best), 8-bit integers" in page.info[0].value
+    assert "make it again by DRUNet, half width (best), 8-bit integers" in page.info[0].value
     assert any(text.value.startswith("Non-Local Means") for text in page.caption)
     page.selectbox(key="network").set_value("nlm").run()
     assert not page.info
@@ -156,4 +156,4 @@ def test_about_tells_scores_and_cards_also_while_there_is_no_photo(page):
     real, simulated = (set(table.value["method"]) for table in page.dataframe)
     assert {*released.titles().values(), real_noise.RIVAL} < real
     assert set(released.titles().values()) < simulated
-    assert [card.label for card in page.expander][-1] == "RIDNet"
+    assert [card.label for card in page.expander][-1] == "DRUNet, half width"

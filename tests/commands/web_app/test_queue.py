@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+import streamlit
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -122,6 +123,13 @@ def test_everybody_gets_their_own_picture_and_sees_their_place():
         assert finish(job) == "done"
         assert np.abs(job.denoised.pixels.astype(int) - value).max() <= 1
     assert line.place(jobs[2]) == 0
+
+
+def test_visitors_cannot_clear_the_line():
+    """Any browser may send Streamlit the message `clear_cache`, which clears its caches."""
+    line = queue.line()
+    streamlit.cache_resource.clear()
+    assert queue.line() is line
 
 
 def test_who_was_away_too_long_is_told_and_not_kept_waiting(monkeypatch):
