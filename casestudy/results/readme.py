@@ -17,7 +17,7 @@ INT8 = "LiteRT int8"
 NAMES = {"phones": "phones", "renoir-crops": "RENOIR", "polyu": "PolyU", "sample": "`sample`"}
 CHOICES = {
     "the best result": (RECOMMENDED, "casestudy denoise NOISY DENOISED"),
-    "a file of 1.6 MB": ("ridnet", "casestudy denoise --model ridnet NOISY DENOISED"),
+    "the smallest good file": ("ridnet", "casestudy denoise --model ridnet NOISY DENOISED"),
     "commercial use": (FILTER, "casestudy denoise --model nlm NOISY DENOISED"),
 }
 

@@ -32,7 +32,7 @@ with all_devices() as devices:
 model = build("drunet", 0, filters=4)
 settings = {"batch_size": 8, "optimizer": sys.argv[4]}
 history = train(model, patches, patches.spread(6), 2, Path(sys.argv[2]), **settings)
-scores = score("RIDNet", network_denoiser(model), patches.spread(6), batch_size=3)
+scores = score("DRUNet", network_denoiser(model), patches.spread(6), batch_size=3)
 columns = history["loss"], history["val_loss"], scores["psnr_db"], history["learning_rate"]
 print(json.dumps([devices, *map(list, columns)]))
 """
