@@ -17,7 +17,7 @@ import numpy as np
 
 from casestudy.data.camera import jpeg
 
-SIGMA = 2.0, 70.0  # levels of 255
+SIGMA = 2.0, 80.0  # levels of 255
 
 
 def random_noise(clean: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
