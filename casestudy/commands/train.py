@@ -59,7 +59,6 @@ def train(
     from casestudy.training.train import train
 
     settings["dataset"] = absolute(settings["dataset"])
-    settings["filters"] = settings["filters"] or None
     if recipe:
         settings |= _of_recipe(context, recipe, model)
     settings = check_parameters(settings, Parameters)

@@ -4,20 +4,25 @@ S. Solomon, "Image Denoising using Deep Learning", 2021: three convolutions with
 three transposed convolutions, and a last convolution with 3 filters. The article does not state
 the widths; re-creations of it use 32, 64 and 128. Here the last layer is linear, because the
 losses and metrics need no sigmoid. There are no skip connections: every detail has to fit into a
-grid with an eighth of the height and width.
+grid with an eighth of the height and width. As an option, the result is a correction of the noisy
+image, so that a short training need not learn to reproduce colours first.
 """
 
 import keras
 from keras import layers
 
+from casestudy.models.residual import corrected
 
-def build_autoencoder(filters: int = 32) -> keras.Model:
+
+def build_autoencoder(filters: int = 32, residual: bool = False) -> keras.Model:
     """Build the autoencoder.
 
     Parameters
     ----------
     filters : int
         Channels of the first level; the next two have twice and four times as many.
+    residual : bool
+        Whether the result is added to the noisy image.
 
     Returns
     -------
@@ -33,5 +38,8 @@ def build_autoencoder(filters: int = 32) -> keras.Model:
         x = layers.MaxPooling2D(2, name=f"down{level}.pool")(x)
     for level, width in ((3, 4 * filters), (2, 2 * filters), (1, filters)):
         x = layers.Conv2DTranspose(width, 3, strides=2, name=f"up{level}.deconv", **shared)(x)
-    denoised = layers.Conv2D(3, 3, padding="same", dtype="float32", name="denoised")(x)
+    if residual:
+        denoised = corrected(noisy, x)
+    else:
+        denoised = layers.Conv2D(3, 3, padding="same", dtype="float32", name="denoised")(x)
     return keras.Model(noisy, denoised, name="autoencoder")

@@ -14,6 +14,8 @@ starts from the noisy image itself.
 import keras
 from keras import layers
 
+from casestudy.models.residual import corrected
+
 LEVEL_MAP = "noise_level_map"
 
 
@@ -35,9 +37,8 @@ def build_cbdnet(filters: int = 64) -> keras.Model:
     noisy = keras.Input((None, None, 3), name="noisy")
     level_map = estimate_noise(noisy, filters // 2)
     x = layers.Concatenate(name="unet_full.in")([noisy, level_map])
-    residual = remove_noise(x, filters)
-    denoised = layers.Add(name="denoised", dtype="float32")([noisy, residual])
-    return keras.Model(noisy, denoised, name="cbdnet")
+    x = remove_noise(x, filters)
+    return keras.Model(noisy, corrected(noisy, x, kernel_size=1), name="cbdnet")
 
 
 def with_level_map(cbdnet: keras.Model) -> keras.Model:
@@ -62,7 +63,7 @@ def estimate_noise(x, filters: int):
 
 
 def remove_noise(x, filters: int):
-    """CNN_D: a U-Net of three levels. Return the residual to add to the noisy image."""
+    """CNN_D: a U-Net of three levels. Return the features that the correction comes from."""
     full = convs(x, filters, 2, "unet_full")
     half = layers.AveragePooling2D(2, name="unet_half.pool")(full)  # (N, H/2, W/2, C)
     half = convs(half, 2 * filters, 3, "unet_half")
@@ -71,14 +72,7 @@ def remove_noise(x, filters: int):
     half = upsample_and_add(quarter, half, "unet_half_up")  # (N, H/2, W/2, 2C)
     half = convs(half, 2 * filters, 3, "unet_half_up")
     full = upsample_and_add(half, full, "unet_full_up")  # (N, H, W, C)
-    full = convs(full, filters, 2, "unet_full_up")
-    return layers.Conv2D(
-        3,
-        1,
-        kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
-        dtype="float32",
-        name="residual",
-    )(full)
+    return convs(full, filters, 2, "unet_full_up")
 
 
 def upsample_and_add(x, skip, name: str):

@@ -16,6 +16,8 @@ starts near zero, so that training starts from the noisy image itself.
 import keras
 from keras import layers
 
+from casestudy.models.residual import corrected
+
 DOWN_BLOCKS = (1, 1, 2)  # residual blocks of each level, from full resolution down
 BOTTOM_BLOCKS = 4
 
@@ -50,16 +52,7 @@ def build_drunet(filters: int = 32, name: str = "drunet") -> keras.Model:
         x = layers.Conv2DTranspose(width, 2, strides=2, name=f"up{level}.enlarge")(x)
         x = layers.Add(name=f"up{level}.skip")([x, skips.pop()])
         x = residual_blocks(x, blocks, f"up{level}")
-    residual = layers.Conv2D(
-        3,
-        3,
-        padding="same",
-        kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
-        dtype="float32",
-        name="residual",
-    )(x)
-    denoised = layers.Add(name="denoised", dtype="float32")([noisy, residual])
-    return keras.Model(noisy, denoised, name=name)
+    return keras.Model(noisy, corrected(noisy, x), name=name)
 
 
 def residual_blocks(x, count: int, name: str):

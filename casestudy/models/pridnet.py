@@ -8,20 +8,23 @@ their inputs.
 
 The authors released code for raw data of one channel. This is the same network for RGB with
 74,225,723 parameters. Its fusion keeps the 4 hidden units of the released code, since the number
-for RGB is unknown. There is no global skip: the network produces every pixel itself. Upsampling is
-bilinear with aligned pixel centres, whereas TensorFlow 1 shifted the image by up to half a pooled
-pixel. The authors clip the output to [0, 1] when testing, as the scoring here does.
+for RGB is unknown. There is no global skip: the network produces every pixel itself. As an option,
+it computes a correction, which a short training learns sooner. Upsampling is bilinear with aligned
+pixel centres, whereas TensorFlow 1 shifted the image by up to half a pooled pixel. The authors
+clip the output to [0, 1] when testing, as the scoring here does.
 """
 
 import keras
 import numpy as np
 from keras import layers, ops
 
+from casestudy.models.residual import corrected
+
 POOLING = (1, 2, 4, 8, 16)
 KERNELS = (3, 5, 7)
 
 
-def build_pridnet(filters: int = 32, name: str = "pridnet") -> keras.Model:
+def build_pridnet(filters: int = 32, residual: bool = False, name: str = "pridnet") -> keras.Model:
     """Build PRIDNet.
 
     Parameters
@@ -29,6 +32,8 @@ def build_pridnet(filters: int = 32, name: str = "pridnet") -> keras.Model:
     filters : int
         Channels of the noise estimation and of each U-Net's first level; the next four have 2, 4,
         8 and 16 times as many. 16 gives the half-width variant.
+    residual : bool
+        Whether the result is added to the noisy image.
     name : str
 
     Returns
@@ -44,7 +49,10 @@ def build_pridnet(filters: int = 32, name: str = "pridnet") -> keras.Model:
     levels = [pyramid_level(x, pooling, filters) for pooling in POOLING]
     x = layers.Concatenate(name="fusion.in")([x, *levels])  # (N, H, W, 21)
     x = select_kernels(x)
-    denoised = layers.Conv2D(3, 3, padding="same", dtype="float32", name="denoised")(x)
+    if residual:
+        denoised = corrected(noisy, x)
+    else:
+        denoised = layers.Conv2D(3, 3, padding="same", dtype="float32", name="denoised")(x)
     return keras.Model(noisy, denoised, name=name)
 
 

@@ -7,14 +7,10 @@ the recommended one also a LiteRT file in 8 bits, so that its first use needs no
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from casestudy import CaseStudyError
 from casestudy.files import provenance
 from casestudy.models.networks import NETWORKS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FOLDER = Path(__file__).parent / "released"
 SUMS = "SHA256SUMS"
@@ -44,13 +40,6 @@ def released_file(network: str, suffix: str) -> Path:
     if provenance.hash_file(path) != read_checksums().get(path.name):
         raise _damaged(path, "was altered (its SHA-256 differs)")
     return path
-
-
-def read_history(network: str) -> "pd.DataFrame":
-    """Return the training history of a released network; see `casestudy.training.train.train`."""
-    import pandas as pd  # slows down start-up
-
-    return pd.read_csv(released_file(network, ".history.csv"))
 
 
 def manifest(network: str) -> dict[str, object]:

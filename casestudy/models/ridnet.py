@@ -15,6 +15,8 @@ image.
 import keras
 from keras import layers
 
+from casestudy.models.residual import corrected
+
 MODULES = 4
 PYTORCH_DEFAULT = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
@@ -39,16 +41,7 @@ def build_ridnet(filters: int = 64) -> keras.Model:
     for number in range(1, MODULES + 1):
         x = enhancement_attention_module(x, f"eam{number}")
     x = layers.Add(name="long_skip")([x, features])
-    residual = layers.Conv2D(
-        3,
-        3,
-        padding="same",
-        kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
-        dtype="float32",
-        name="residual",
-    )(x)
-    denoised = layers.Add(name="denoised", dtype="float32")([noisy, residual])
-    return keras.Model(noisy, denoised, name="ridnet")
+    return keras.Model(noisy, corrected(noisy, x), name="ridnet")
 
 
 def enhancement_attention_module(x, name: str):

@@ -18,7 +18,7 @@ from casestudy.denoising.tiles import TILE, Denoiser, network_denoiser
 from casestudy.models import NETWORKS
 from casestudy.results.metrics import score
 
-ROUNDS = 3  # of timing
+ROUNDS = 2  # of timing
 
 
 def measure_variants(

@@ -103,8 +103,8 @@ class TrainingSettings(Settings):
 class NetworkSettings(Settings):
     """How a network is built before it is trained; see `casestudy.models.build`."""
 
-    filters: int | None = Field(
-        None, ge=4, le=1024, description="Width of the network; 0: the published width."
+    filters: int = Field(
+        0, ge=0, le=1024, description="Width of the network; 0: the published width."
     )
     bfloat16: bool = Field(
         False, description="Compute in bfloat16; weights and output stay in float32."
