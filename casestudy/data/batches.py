@@ -118,10 +118,10 @@ class PatchBatches(keras.utils.PyDataset):
         self.batches_per_epoch = whole if training else -(-len(patches) // self.batch_size)
         self._choose(0, range(self.batches_per_epoch))
 
-    def part(self, epoch: int, first: int = 0, count: int | None = None) -> "PatchBatches":
-        """Return the batches of an epoch from position `first` on, all or `count` of them."""
+    def part(self, epoch: int, first: int = 0) -> "PatchBatches":
+        """Return the batches of an epoch from position `first` on."""
         part = copy.copy(self)
-        part._choose(epoch, range(self.batches_per_epoch)[first:][:count])
+        part._choose(epoch, range(first, self.batches_per_epoch))
         return part
 
     def _choose(self, epoch: int, positions: range) -> None:

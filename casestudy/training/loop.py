@@ -1,6 +1,6 @@
 """Training a network on patches, in a way that survives being killed.
 
-Every few steps, the whole state of a training is written to a checkpoint. Whatever is random in a
+Every minute, the whole state of a training is written to a checkpoint. Whatever is random in a
 batch depends only on the batch's position. A killed training that is started again with the same
 arguments therefore resumes, and on a CPU it ends with exactly the same weights. With a time limit
 they are only nearly the same, because a clock decides.
@@ -83,7 +83,7 @@ class Training:
         self.interrupted = False
         # A training is only resumed if all of this is the same.
         self.identity = (
-            settings.model_dump()
+            settings.model_dump(exclude={"checkpoint_minutes"})
             | {
                 "network": model.name,
                 "precision": model.get_layer(index=1).dtype_policy.name,
@@ -203,6 +203,10 @@ class Training:
         seconds += time.perf_counter() - self.last_tick
         return seconds / 60 / self.settings.max_minutes
 
+    def is_checkpoint_due(self) -> bool:
+        """Return whether the time between checkpoints has passed since the last one."""
+        return time.perf_counter() - self.last_tick >= 60 * self.settings.checkpoint_minutes
+
     def _tick(self) -> float:
         """Return the seconds since the last tick."""
         last, self.last_tick = self.last_tick, time.perf_counter()
@@ -211,16 +215,14 @@ class Training:
     def _train_epoch(self) -> None:
         """Train the remaining steps of an epoch, with checkpoints in between."""
         progress, steps = self.progress, len(self.batches)
-        between = self.settings.checkpoint_steps
         name = f"{self.model.name}, epoch {progress.epoch + 1} of {self.settings.epochs}"
         with tqdm(  # shown in a terminal only
             desc=name, initial=progress.step, total=steps, unit="batch", leave=False, disable=None
         ) as bar:
             while progress.step < steps and self.time_share() < 1:
-                done = progress.epoch * steps + progress.step
-                part = self.batches.part(progress.epoch, progress.step, between - done % between)
                 try:
-                    watch = _Watch(self, bar, done)
+                    part = self.batches.part(progress.epoch, progress.step)
+                    watch = _Watch(self, bar, progress.epoch * steps + progress.step)
                     history = self.trained.fit(part, shuffle=False, verbose=0, callbacks=[watch])
                 except FloatingPointError as error:
                     raise self._diverged(f"{error} of epoch {progress.epoch + 1}") from None
@@ -391,7 +393,7 @@ class Training:
 
 
 class _Watch(keras.callbacks.Callback):
-    """Sets the learning rate, moves the progress bar, and stops on Ctrl-C or when time is over.
+    """Sets the learning rate, moves the progress bar, and stops for a checkpoint or at the end.
 
     Raises FloatingPointError if the loss is not finite.
     """
@@ -411,7 +413,11 @@ class _Watch(keras.callbacks.Callback):
             raise FloatingPointError(f"loss of batch {self.training.progress.step + self.steps}")
         self.bar.set_postfix(loss=f"{logs['loss']:.3g}", refresh=False)
         self.bar.update(self.steps - before)
-        self.model.stop_training = self.training.interrupted or self.training.time_share() >= 1
+        self.model.stop_training = (
+            self.training.interrupted
+            or self.training.time_share() >= 1
+            or self.training.is_checkpoint_due()
+        )
 
 
 def _digest(arrays: Iterable[np.ndarray]) -> str:

@@ -95,8 +95,11 @@ class TrainingSettings(Settings):
         description="Time limit in minutes, validation included; a cosine learning rate reaches "
         "zero by then. 0: no limit.",
     )
-    checkpoint_steps: int = Field(
-        200, ge=1, description="Steps between checkpoints; another follows each epoch."
+    checkpoint_minutes: float = Field(
+        1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Minutes between checkpoints; another follows each epoch.",
     )
 
 
