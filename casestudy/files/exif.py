@@ -8,6 +8,8 @@ from PIL import Image, TiffTags
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from casestudy.files.tiffs import counts_images
+
 # EXIF 2.3: the tags in the first directory of a TIFF that describe the photograph, not the file.
 TEXTS = (
     Base.ImageDescription,
@@ -20,6 +22,8 @@ TEXTS = (
     Base.Copyright,
 )
 RESOLUTION = (Base.XResolution, Base.YResolution, Base.ResolutionUnit)
+# GeoTIFF 1.1: where on Earth the pixels lie; the last two are GDAL's.
+GEO = (33550, 33922, 34264, 34735, 34736, 34737, 42112, 42113)
 
 # In EXIF's own directory: PixelXDimension and PixelYDimension.
 _SIDES = (Base.ExifImageWidth, Base.ExifImageHeight)
@@ -40,12 +44,15 @@ def exif_of_others(image: Image.Image, turned: bool) -> bytes:
     return _upright(bytearray(found.removeprefix(b"Exif\0\0")), turned)
 
 
-def exif_of_tiff(file: BinaryIO) -> bytes:
-    """Return the entries in a TIFF that describe the photograph, for an upright image."""
-    main, parts = read_directories(file)
+def exif_of_tiff(file: BinaryIO, place: int) -> bytes:
+    """Return the entries in a TIFF that describe the photograph, for an upright image.
+
+    `place` is that of the photograph's directory in the file.
+    """
+    main, parts = read_directories(file, place)
     kept = ImageFileDirectory_v2(prefix=b"II")
-    for tag in (*TEXTS, *RESOLUTION):
-        if tag in main:
+    for tag in (*TEXTS, *RESOLUTION, *GEO):
+        if tag in main and not (tag == Base.ImageDescription and counts_images(main[tag])):
             kept.tagtype[tag] = main.tagtype[tag]
             kept[tag] = main[tag]
     if not kept and not parts:
@@ -61,7 +68,10 @@ def _upright(block: bytearray, turned: bool) -> bytes:
         first = struct.unpack_from(f"{order}L", block, 4)[0]
         entries, end = _entries(block, order, first)
         if Base.Orientation in entries:
-            struct.pack_into(f"{order}H", block, entries[Base.Orientation] + 8, 1)
+            # Some writers store it in 32 bits instead of 16.
+            kind = struct.unpack_from(f"{order}H", block, entries[Base.Orientation] + 2)[0]
+            number = "L" if kind == TiffTags.LONG else "H"
+            struct.pack_into(order + number, block, entries[Base.Orientation] + 8, 1)
         if turned:
             _swap(block, entries, RESOLUTION[:2])
         if turned and IFD.Exif in entries:
@@ -89,14 +99,14 @@ def _swap(block: bytearray, entries: dict[int, int], tags: tuple[int, int]) -> N
 
 
 def read_directories(
-    file: BinaryIO,
+    file: BinaryIO, place: int = 0
 ) -> tuple[ImageFileDirectory_v2, dict[int, ImageFileDirectory_v2]]:
-    """Return the first directory of a TIFF or of EXIF, and those of EXIF and GPS, if any."""
+    """Return a directory of a TIFF, by default the first, and those of EXIF and GPS, if any."""
     file.seek(0)
     header = file.read(8)
     if header[2:4] in (b"+\0", b"\0+"):  # BigTIFF
         header += file.read(8)
-    main = _read_directory(file, header, ImageFileDirectory_v2(header).next)
+    main = _read_directory(file, header, place or ImageFileDirectory_v2(header).next)
     parts = {
         tag: _read_directory(file, header, main[tag], tag)
         for tag in (IFD.Exif, IFD.GPSInfo)

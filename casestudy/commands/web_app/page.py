@@ -16,7 +16,7 @@ from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.patches import split_pairs
 from casestudy.denoising.strength import blend
 from casestudy.files.folders import reports_root
-from casestudy.files.photos import FORMATS, SUFFIXES, Photo, as_rgb
+from casestudy.files.photos import FORMATS, Photo, as_rgb
 from casestudy.models import NETWORKS, RECOMMENDED, released
 from casestudy.results import real_noise
 from casestudy.results.metrics import psnr, ssim
@@ -81,7 +81,7 @@ def choose_sample() -> None:
 def choose_upload() -> None:
     file = st.file_uploader(
         f"PNG, JPEG, WebP or TIFF, up to {queue.max_pixels() / 1e6:g} megapixels",
-        type=[suffix.removeprefix(".") for suffix in SUFFIXES],
+        type="image",  # for the dialog; Streamlit answers names it does not allow by a traceback
         help="The photo is processed in memory and not kept.",
     )
     if chosen(file and file.file_id) and file is not None:

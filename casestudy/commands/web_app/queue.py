@@ -18,7 +18,7 @@ from starlette.formparsers import MultiPartParser
 from casestudy import CaseStudyError
 from casestudy.denoising.methods import photo_denoiser
 from casestudy.denoising.strength import noise_stays
-from casestudy.files.encoding import LONGEST_JPEG_EXIF, encode_photo
+from casestudy.files.encoding import encode_photo, fitting
 from casestudy.files.memory import give_back_freed_memory, give_back_large_blocks
 from casestudy.files.photos import Photo, as_8_bits, decode_photo
 
@@ -221,11 +221,11 @@ def residual(before: np.ndarray, after: np.ndarray, factor: float) -> np.ndarray
 
 
 def encode(photo: Photo, format: str) -> bytes:
-    """Return a photograph as a PNG or JPEG file; JPEG: 8 bits, opaque, without long EXIF."""
+    """Return a photograph as a PNG or JPEG file; JPEG: 8 bits, opaque; PNG: floats in 16 bits."""
     if format == "JPEG":
         pixels = as_8_bits(photo.pixels)
         colours = 1 if pixels.shape[2] < 3 else 3  # as the colour profile
         photo = replace(photo, pixels=np.ascontiguousarray(pixels[..., :colours]))
-        if len(photo.exif) > LONGEST_JPEG_EXIF:
-            photo = replace(photo, exif=b"")
-    return encode_photo(photo, format)
+    elif photo.pixels.dtype == np.float32:
+        photo = replace(photo, pixels=np.round(photo.pixels * 65_535).astype(np.uint16))
+    return encode_photo(fitting(photo, format), format)

@@ -146,6 +146,7 @@ def test_bad_files_get_a_sentence_and_the_app_goes_on(open_app):
     for name, content, sentence in [
         ("text.png", b"not a picture", "text.png is not a"),
         ("empty.png", b"", "empty.png is empty"),
+        ("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "drawing.svg is not a"),
         ("animation.png", _animation(), "animation.png is not a"),
         ("cut.png", png(90, 120)[:2000], "cut.png is damaged or cut off"),
         ("bomb.png", _declaring(50_000), "bomb.png declares more than 3 megapixels"),
