@@ -318,14 +318,44 @@ def test_check_lists_everything_that_is_wrong(own_pairs):
     assert findings["advice"].str.len().gt(20).all()
 
 
+def test_check_finds_pairs_that_are_none(own_pairs):
+    noisy, clean = own_pairs / "noisy", own_pairs / "clean"
+    (noisy / "same.png").write_bytes((noisy / "a.png").read_bytes())
+    (clean / "same.png").write_bytes((noisy / "a.png").read_bytes())
+    for side in (noisy, clean):
+        Image.fromarray(np.zeros((128, 128, 3), np.uint8)).save(side / "cap.png")
+    Image.fromarray(photograph()).save(noisy / "Tree.png")
+    Image.fromarray(photograph()).save(clean / "tree.tif")
+    findings, sound = check(f"folder:{own_pairs}")
+    assert sound == 3
+    assert list(zip(findings["pair"], findings["kind"], strict=True)) == [
+        (str(clean / "tree.tif"), "no partner"),
+        (str(noisy / "Tree.png"), "no partner"),
+        ("cap", "black"),
+        ("same", "identical"),
+    ]
+    assert str(noisy / "Tree.png") in findings["advice"][0]
+
+
+def test_check_finds_exchanged_folders(own_pairs):
+    """Only if all pairs are: cameras smooth noise away, and some detail with it."""
+    noisy, clean, aside = (own_pairs / name for name in ("noisy", "clean", "aside"))
+    for old, new in ((noisy, aside), (clean, noisy), (aside, clean)):
+        old.rename(new)
+    findings, _ = check(f"folder:{own_pairs}")
+    assert findings["kind"].tolist() == ["exchanged"]
+    (noisy / "a.png").write_bytes((clean / "a.png").read_bytes())
+    assert "exchanged" not in check(f"folder:{own_pairs}")[0]["kind"].tolist()
+
+
 def test_check_of_polyu_lists_lonely_files_and_frames_by_name(crops):
     (crops / "Sony_4_200_3200_door_10_mean.JPG").unlink()
     findings, sound = check("polyu")
     assert sound == 1 and findings["kind"].tolist() == ["no partner", "incomplete"]
     frames = crops.parent / "OriginalImages"
     frames.mkdir()
-    for kind in ("Real", "mean"):
-        Image.fromarray(photograph()).save(frames / f"Canon5D2_bag_{kind}.JPG")
+    for kind, image in (("Real", SOUND), ("mean", photograph())):
+        Image.fromarray(to_levels(image)).save(frames / f"Canon5D2_bag_{kind}.JPG")
     assert check("polyu-frames")[1] == 1
 
 

@@ -53,6 +53,18 @@ def judge(noisy: np.ndarray, clean: np.ndarray) -> list[tuple[str, str]]:
     return []
 
 
+def fine_detail(image: np.ndarray) -> float:
+    """Return the spread of what is finer than two pixels, where an image has least of it.
+
+    The median over blocks of the standard deviation of an image less a blurred copy, in levels
+    of 255: mostly noise.
+    """
+    grey = _grey(image)
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), 1)
+    variances = _block_means(fine**2)
+    return float(np.sqrt(np.median(variances))) if variances.size else float(fine.std())
+
+
 def correlation(noisy: np.ndarray, clean: np.ndarray) -> float:
     """Return the correlation of block means; 1 where the clean image has too little contrast."""
     blocks_noisy, blocks_clean = (_block_means(_grey(image)) for image in (noisy, clean))
