@@ -113,9 +113,12 @@ def write_by_converter(
 
 
 def write_variants(
-    model: keras.Model, folder: Path, calibration: Iterable[np.ndarray]
+    model: keras.Model,
+    folder: Path,
+    calibration: Iterable[np.ndarray],
+    kinds: Iterable[str] = KINDS,
 ) -> dict[str, Path | None]:
-    """Write a network in all kinds of file; see `convert`.
+    """Write a network in several kinds of file; see `convert`.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def write_variants(
     """
     in_floats = convert(model, "float32")
     files: dict[str, Path | None] = {"Keras": None}
-    for kind in KINDS:
+    for kind in kinds:
         files[f"LiteRT {kind}"] = file = folder / f"{model.name}-{kind}.tflite"
         with written_whole(file) as temporary:
             temporary.write_bytes(convert(model, kind, calibration, in_floats=in_floats))
