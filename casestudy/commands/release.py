@@ -13,9 +13,8 @@ import pandas as pd
 
 from casestudy import CaseStudyError, models
 from casestudy.commands.cards import render
-from casestudy.data.experiment import open_experiment
 from casestudy.data.sets import polyu
-from casestudy.denoising.convert import calibration_images, convert
+from casestudy.denoising.convert import convert, usual_calibration
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.files import provenance
 from casestudy.files.writing import written_whole
@@ -72,7 +71,9 @@ def release(network: str, folder: Path) -> None:
         shipped.write_scores(scores, made / f"{network}.scores.csv")
         shutil.copy(folder / f"{network}.history.csv", made)
         if network == RECOMMENDED:
-            (made / f"{network}{released.INT8}").write_bytes(_int8(model))
+            (made / f"{network}{released.INT8}").write_bytes(
+                convert(model, "int8", usual_calibration())
+            )
         for path in made.iterdir():
             with written_whole(released.FOLDER / path.name) as temporary:
                 shutil.copy(path, temporary)
@@ -131,13 +132,6 @@ def _halve(model: keras.Model, path: Path) -> float:
     if lost > LARGEST_LOSS:
         raise CaseStudyError(f"16-bit weights cost {model.name} {lost:.4f} dB. Keep 32 bits.")
     return lost
-
-
-def _int8(model: keras.Model) -> bytes:
-    """Return the network in 8 bits, calibrated as by `casestudy quantize`."""
-    with tempfile.TemporaryDirectory() as scratch:
-        sample = open_experiment("sample", scratch)
-        return convert(model, "int8", calibration_images(sample.train))
 
 
 def _write_checksums(names: Iterable[str]) -> None:

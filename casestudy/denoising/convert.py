@@ -22,6 +22,7 @@ import io
 import logging
 import os
 import re
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -36,6 +37,7 @@ from litert_quantizer.calibrator import CalibrationMode
 from litert_quantizer.qtyping import TFLOperationName
 
 from casestudy import CaseStudyError
+from casestudy.data.experiment import open_experiment
 from casestudy.data.patches import Patches
 from casestudy.files.writing import written_whole
 from casestudy.models import NETWORKS
@@ -157,6 +159,12 @@ def convert_for_openvino(
         )
         in_8_bits = nncf.quantize(in_floats, nncf.Dataset(calibration), ignored_scope=kept)
         openvino.save_model(in_8_bits, path, compress_to_fp16=False)
+
+
+def usual_calibration() -> list[np.ndarray]:
+    """Return images to calibrate on, as all 8-bit files of the package are: those of `sample`."""
+    with tempfile.TemporaryDirectory() as run:  # the usual place of runs needs a clone
+        return calibration_images(open_experiment("sample", run).train)
 
 
 def calibration_images(training: Patches) -> list[np.ndarray]:

@@ -38,11 +38,9 @@ def litert_file(network: str, kind: str) -> Path:
 
 def _write_file(network: str, kind: str, path: Path) -> None:
     # Imported here for a fast start-up: Keras takes seconds.
-    from casestudy.data.experiment import open_experiment
-    from casestudy.denoising.convert import calibration_images, convert
+    from casestudy.denoising.convert import convert, usual_calibration
 
-    sample = open_experiment("sample", str(path.parent))  # runs need a clone, this does not
-    calibration = calibration_images(sample.train) if kind == "int8" else ()
+    calibration = usual_calibration() if kind == "int8" else ()
     path.write_bytes(convert(load(network), kind, calibration))
 
 

@@ -45,12 +45,10 @@ def openvino_file(network: str) -> Path:
 
 def _write_files(network: str, folder: Path) -> None:
     # Imported here for a fast start-up: Keras takes seconds.
-    from casestudy.data.experiment import open_experiment
-    from casestudy.denoising.convert import calibration_images, convert_for_openvino
+    from casestudy.denoising.convert import convert_for_openvino, usual_calibration
 
-    sample = open_experiment("sample", str(folder.parent))  # runs need a clone, this does not
     folder.mkdir()
-    convert_for_openvino(load(network), calibration_images(sample.train), folder / MODEL)
+    convert_for_openvino(load(network), usual_calibration(), folder / MODEL)
 
 
 def openvino_denoiser(file: Path, network: str) -> Denoiser:

@@ -122,7 +122,19 @@ def recommendation(standings: pd.DataFrame) -> str:
 
 
 def losses(standings: pd.DataFrame) -> str:
-    """Return on which test sets the filter is better than the recommended network, in words."""
-    behind = (standings[FILTER] - standings[recommended()]).loc[lambda db: db > 0]
-    lost = ", ".join(f"`{name}` (by {db:.2f} dB)" for name, db in behind.items())
-    return f"Non-Local Means is better on {lost or 'none of the test sets it was scored on'}."
+    """Return on which test sets another method is better than the recommended network, in words.
+
+    Of several networks that are better on a set, the best one is named.
+    """
+    ahead = standings.drop(columns=NOISY).sub(standings[recommended()], axis=0)
+    networks = ahead.drop(columns=FILTER).dropna(how="all")
+    best = pd.DataFrame({"db": networks.max(axis=1), "method": networks.idxmax(axis=1)})
+    text = f"Non-Local Means is better on {_listed(ahead[FILTER]) or 'none of the test sets'}."
+    for method, sets in best.groupby("method"):
+        if listed := _listed(sets["db"]):
+            text += f" {method} is better on {listed}."
+    return text
+
+
+def _listed(ahead: pd.Series) -> str:
+    return ", ".join(f"`{name}` (by {db:.2f} dB)" for name, db in ahead.items() if db > 0)

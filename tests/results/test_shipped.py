@@ -42,14 +42,21 @@ def test_the_filter_is_better_than_nothing_and_worse_than_a_network_for_its_nois
         assert 20 * np.log10(255 / sigma) + 3 < psnr_db[f"kodak-white{sigma}"] < network
 
 
-def test_the_recommendation_names_gains_on_real_noise_and_losses_to_the_filter():
+def test_the_recommendation_names_gains_on_real_noise_and_losses():
     title = shipped.recommended()
     standings = pd.DataFrame(
-        {"noisy": [30.0, 24, 20], "NLM": [32.0, 28, 25], title: [33.5, 27.75, np.nan]},
+        {
+            "noisy": [30.0, 24, 20],
+            "NLM": [32.0, 28, 25],
+            "CBDNet": [33.6, 20, 26],
+            "RIDNet": [34.0, 27, 27],
+            title: [33.5, 27.75, np.nan],
+        },
         index=["polyu", "phones", "kodak-white25"],
     )
     text = shipped.recommendation(standings)
     assert text.startswith(f"Take **{title}**.")
     assert "3.75 dB on `phones`, 3.50 dB on `polyu`" in text
     assert "Non-Local Means is better on `phones` (by 0.25 dB)." in text
+    assert text.endswith("RIDNet is better on `polyu` (by 0.50 dB).") and "CBDNet" not in text
     assert "better on none" in shipped.recommendation(standings.drop(index="phones"))
