@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install report test bench check lab reference readme lock clean
+.PHONY: help install report test bench check lab reference site readme lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ lab: $(INSTALLED) ## Open the notebooks in JupyterLab
 reference: $(INSTALLED) ## Make the tracked reference reports again
 	rm -rf reports/reference/models
 	$(BIN)/casestudy report --run reference
+
+site: $(INSTALLED) ## Turn the reference reports and docs/ into site/, for any static web server
+	$(BIN)/casestudy site
 
 readme: $(INSTALLED) ## Write README's tables again, from scores and times in this repository
 	$(BIN)/cog -r README.md

@@ -304,6 +304,22 @@ def _denoise_folder(
         raise typer.Exit(1)
 
 
+@app.command()
+def site(
+    target: Annotated[Path, typer.Argument(help="The folder to write to.")] = Path("site"),
+    run: Annotated[str, typer.Option(help="Folder in reports/.")] = "reference",
+) -> None:
+    """Write the pages of a run and the documentation as a folder for any static web server.
+
+    Example: casestudy site public/ --run sample
+    """
+    # Imported here for a fast start-up.
+    from casestudy.commands.report.site import write_site
+    from casestudy.files.folders import project_root, reports_root
+
+    typer.echo(write_site(reports_root() / run, project_root() / "docs", target))
+
+
 @app.command(cls=Named)
 def benchmark(
     name: Annotated[

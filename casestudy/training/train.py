@@ -99,12 +99,18 @@ def train_or_load(
     experiment: Experiment,
     weights: str,
     epochs: int,
+    max_minutes: float = _USUAL.max_minutes,
     batch_size: int = _USUAL.batch_size,
     crop_size: int = _USUAL.crop_size,
     learning_rate: float = _USUAL.learning_rate,
-    **settings: object,
+    loss: str = "mae",
+    optimizer: str = "muon",
+    simulated_share: float = 0.5,
 ) -> pd.DataFrame:
     """Train a network in an experiment's run folder, or load what was trained there before.
+
+    The defaults get far in a short time: few steps, large errors that do not outweigh all others,
+    and new noise for half of the patches in every epoch.
 
     Parameters
     ----------
@@ -112,7 +118,7 @@ def train_or_load(
     experiment : Experiment
     weights : {"train", "run"}
         "run" loads what was trained there, whatever the settings; "train" trains.
-    epochs, batch_size, crop_size, learning_rate, **settings
+    epochs, max_minutes, batch_size, crop_size, learning_rate, loss, optimizer, simulated_share
         Fields of `casestudy.training.settings.TrainingSettings`; the seed is the experiment's.
 
     Returns
@@ -137,11 +143,14 @@ def train_or_load(
         experiment.validation,
         epochs,
         experiment.models,
+        max_minutes=max_minutes,
         batch_size=batch_size,
         crop_size=crop_size,
         learning_rate=learning_rate,
+        loss=loss,
+        optimizer=optimizer,
+        simulated_share=simulated_share,
         seed=experiment.seed,
-        **settings,
     )
 
 

@@ -65,7 +65,7 @@ def write_page(
     write_html(
         path,
         "page.html.j2",
-        body=_body(notebook, page, failure),
+        body=body(notebook, page.images, failure),
         failure=failure and without_paths(str(failure), page.folder),
         dataset=without_paths(page.dataset, page.folder),
         record=page.record,
@@ -116,7 +116,8 @@ def _drop_chatter(notebook: NotebookNode) -> None:
             cell.outputs = [output for output in cell.outputs if output.get("text", "whole")]
 
 
-def _body(notebook: NotebookNode, page: Page, failure: NotebookError | None) -> str:
+def body(notebook: NotebookNode, images: Path, failure: NotebookError | None = None) -> str:
+    """Return a notebook as HTML that needs nothing else; see `Page` and `write_page`."""
     exporter = HTMLExporter(
         config=Config({"NbConvertBase": {"display_data_priority": _SHOWN}}),
         extra_template_basedirs=[str(_TEMPLATES)],
@@ -125,7 +126,7 @@ def _body(notebook: NotebookNode, page: Page, failure: NotebookError | None) -> 
         anchor_link_text="#",
     )
     resources = {
-        "metadata": {"path": str(page.images)},
+        "metadata": {"path": str(images)},
         "failed_cell": failure.cell_id if failure else None,
     }
     html, _ = exporter.from_notebook_node(notebook, resources)
