@@ -1,5 +1,6 @@
 """The report runner: what it runs, what it refuses, what it leaves behind, and its pages."""
 
+import io
 import json
 import os
 import signal
@@ -178,6 +179,21 @@ def test_makes_pages_index_and_results_then_rests(place, capsys):
     assert before == {path: path.read_bytes() for path in place.run.glob("0*")}
     place.report(force=True)
     assert place.ran() == ["01_look", "07_compare"]
+
+
+def test_while_a_cell_runs_clock_and_last_line_move(place, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    slow = "for step in (1, 2):\n    print(f'step {step}', flush=True)\n    time.sleep(1.6)"
+    place.add("01_slow", f"import time\n{slow}")
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    place.report()
+    shown = [line for line in screen.getvalue().split("\r") if " of 4 cells" in line]
+    assert all(any(f"step {step}" in line for line in shown) for step in (1, 2))
+    assert len({line.split(" of 4 cells, ")[1][:5] for line in shown}) >= 3  # times
 
 
 def test_runs_again_what_changed_and_what_needs_it(place):

@@ -6,7 +6,9 @@ import re
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
 import papermill
@@ -22,7 +24,7 @@ from casestudy.commands.report.notebooks import Notebook
 from casestudy.files.folders import cache_root, data_root
 
 _START_ATTEMPTS = 2
-_BAR = "      {bar:40} {n_fmt} of {total_fmt} cells, {elapsed}"
+_BAR = "      {bar:20} {n_fmt} of {total_fmt} cells, {elapsed}{postfix}"
 
 
 class NotebookError(Exception):
@@ -85,12 +87,40 @@ def _execute(notebook: Notebook, content: NotebookNode) -> None:
             if bar.disable and "injected-parameters" not in cell.metadata.tags:
                 print(f"      {place}", file=sys.stderr, flush=True)
             try:
-                client.execute_cell(cell, position)
+                with _moving(bar, cell):
+                    client.execute_cell(cell, position)
             except (CellExecutionError, DeadKernelError) as error:
                 reason = _reason(error, client, log)
                 message = f"{notebook.stem}, {place}: {reason}"
                 raise NotebookError(message, content, cell.id) from None
         client.shutdown_kernel = "graceful"
+
+
+@contextmanager
+def _moving(bar: tqdm, cell: NotebookNode) -> Iterator[None]:
+    """While a cell runs, move the clock of a bar every second, and show what was printed last."""
+    over = threading.Event()
+
+    def move() -> None:
+        while not over.wait(1):
+            bar.set_postfix_str(_shortened(_last_printed(cell), 60))
+
+    mover = threading.Thread(target=move, daemon=True)
+    if not bar.disable:
+        mover.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if not bar.disable:
+            mover.join()
+            bar.set_postfix_str("")
+
+
+def _last_printed(cell: NotebookNode) -> str:
+    texts = [output.text for output in list(cell.outputs) if output.output_type == "stream"]
+    lines = re.split(r"[\r\n]+", texts[-1].strip()) if texts else [""]
+    return lines[-1]
 
 
 def _is_code(cell: NotebookNode) -> bool:
