@@ -87,7 +87,7 @@ def report(
     Notebooks whose results are up to date are not run again. After a failure or an interruption,
     the same command resumes there.
 
-    Example: casestudy report --dataset polyu --run polyu-long -p epochs=50 -p seed=1
+    Example: casestudy report --dataset polyu --run polyu-long -p max_minutes=30 -p seed=1
     """
     # Imported here for a fast start-up.
     from casestudy.commands.report import report

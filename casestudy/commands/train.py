@@ -132,7 +132,7 @@ def _patches(
     limits = settings["max_train_patches"], settings["max_validation_patches"]
     chosen = {
         name: settings[name]
-        for name in ("dataset", "seed", "split_by", "protocol", "patch_size", "max_pairs")
+        for name in ("dataset", "split_seed", "split_by", "protocol", "patch_size", "max_pairs")
     }
     experiment = open_experiment(run_folder=str(folder.parent), **chosen).at_most(*limits)
     return {"train_patches": experiment.train, "validation_patches": experiment.validation}

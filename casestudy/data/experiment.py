@@ -22,7 +22,7 @@ class Experiment:
     """A dataset split into patches, and the folder for the results of a run."""
 
     folder: Path  # of the run
-    seed: int  # of the split
+    seed: int  # of trainings
     # No scene (with `split_by="scene"`) or pair (with "image") is in two of the parts.
     train: Patches
     validation: Patches
@@ -58,11 +58,12 @@ class Experiment:
 def open_experiment(
     dataset: str = _USUAL.dataset,
     run_folder: str = _USUAL.run_folder,
-    seed: int = _USUAL.seed,
+    split_seed: int = _USUAL.split_seed,
     split_by: str = _USUAL.split_by,
     protocol: str = _USUAL.protocol,
     patch_size: int = _USUAL.patch_size,
     max_pairs: int = _USUAL.max_pairs,
+    seed: int = _USUAL.seed,
 ) -> Experiment:
     """Check the settings of the data, cut the dataset into patches and split them.
 
@@ -72,7 +73,7 @@ def open_experiment(
         See `casestudy.data.catalogue.load_pairs`.
     run_folder : str
         Folder for scores and models; "" means `reports/<dataset>` in the project.
-    seed : int
+    split_seed : int
         Decides the split, where the dataset does not.
     split_by : {"", "scene", "image"}
         See `casestudy.data.patches.split_pairs`; "" is as the protocol says.
@@ -84,6 +85,8 @@ def open_experiment(
         See `casestudy.data.patches.cut_patches`.
     max_pairs : int
         For a quick look: at most this number of pairs in all; 0 means all.
+    seed : int
+        Of the trainings on these patches.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def open_experiment(
     pairs = _choose_pairs(dataset, split_by, max_pairs)
     patches = cut_patches(dataset, pairs, patch_size, protocol)
     folder = Path(run_folder) if run_folder else reports_root() / run_name(dataset)
-    parts = split_pairs(pairs, split_by, seed)
+    parts = split_pairs(pairs, split_by, split_seed)
     return Experiment(folder, seed, *(patches.of_images([p.id for p in part]) for part in parts))
 
 

@@ -40,7 +40,7 @@ class Settings(BaseModel):
         0,
         ge=0,
         lt=2**32,
-        description="Decides the split, the first weights, and order, crops, flips and noise.",
+        description="Decides the first weights, and order, crops, flips and noise.",
     )
 
 
@@ -54,6 +54,9 @@ class DataSettings(Settings):
         "sample", description="A name from `casestudy data list`, or folder:PATH."
     )
     run_folder: str = Field("", description="Folder for results.  [default: reports/DATASET]")
+    split_seed: int = Field(
+        0, ge=0, lt=2**32, description="Decides the split, where the dataset does not."
+    )
     split_by: Literal["", "scene", "image"] = Field(
         "", description="What is drawn to test on.  [default: image if --protocol article]"
     )

@@ -66,7 +66,7 @@ def refuse_seen(manifest: dict[str, object], tested: pd.DataFrame, dataset: str)
         raise CaseStudyError(
             f"{manifest['identity']['network']} was trained on {known['image'].nunique()} of the "
             f"images that are tested here, or on their scenes: such as {known['image'].iloc[0]}. "
-            "Use the same seed, split_by and max_pairs as in its training."
+            "Use the same split_seed, split_by and max_pairs as in its training."
         )
 
 
