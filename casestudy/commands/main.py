@@ -305,6 +305,26 @@ def _denoise_folder(
 
 
 @app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Folders in reports/.")],
+) -> None:
+    """Print the trainings of some runs in one table, with the settings that differ and the scores.
+
+    For trainings that differ by their seed alone, mean and standard deviation follow.
+
+    Example: casestudy compare polyu seed1 seed2
+    """
+    # Imported here for a fast start-up: Keras takes seconds.
+    from casestudy.files.folders import reports_root, run_name
+    from casestudy.results.trainings import SCORES, over_seeds, trainings
+
+    table = trainings({run: reports_root() / run_name("", run) for run in runs})
+    typer.echo(table.round(dict.fromkeys(SCORES, 2)).to_string(index=False, na_rep="-"))
+    if len(means := over_seeds(table)):
+        typer.echo(f"\nOver seeds:\n{means.round(2).reset_index().to_string(index=False)}")
+
+
+@app.command()
 def site(
     target: Annotated[Path, typer.Argument(help="The folder to write to.")] = Path("site"),
     run: Annotated[str, typer.Option(help="Folder in reports/.")] = "reference",
