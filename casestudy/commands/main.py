@@ -241,7 +241,7 @@ def denoise(
 ) -> None:
     """Denoise a photograph, or all photographs in a folder and its sub-folders.
 
-    Reads PNG, JPEG, TIFF, WebP and BMP. Keeps bit depth, EXIF and colour profile.
+    Reads PNG, JPEG, TIFF, WebP and BMP. Keeps bit depth and metadata, or says what was lost.
 
     In a folder, photographs that have a result are skipped, so the same command resumes after an
     interruption. If a photograph cannot be read, this is reported, the others are denoised, and
