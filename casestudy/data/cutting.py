@@ -76,7 +76,9 @@ def cut(
         for pair, first, count in zip(pairs, firsts[:-1], counts, strict=True)
     ]
     done = _all_done(tasks, workers or _sensible_workers(megapixels))
-    progress = tqdm(done, f"cutting {dataset} into patches", len(pairs), unit="pair", leave=False)
+    progress = tqdm(
+        done, f"cutting {dataset} into patches", len(pairs), unit="pair", leave=False, disable=None
+    )
     digests = list(progress)
     _write_table(folder / TABLE, dataset, pairs, counts)
     manifest = {

@@ -168,7 +168,7 @@ def denoise_folder(
     denoise = load()
     if not outcome.skipped and not any(map(_is_there, results.values())):
         _mark(target, made_by)
-    for path, result in tqdm(results.items(), unit="photo", desc="denoising"):
+    for path, result in tqdm(results.items(), unit="photo", desc="denoising", disable=None):
         if _is_there(result) and not overwrite:  # by now: another call shares the work
             outcome.skipped.append(path)
             continue

@@ -26,7 +26,7 @@ def pair_statistics(pairs: Sequence[Pair]) -> pd.DataFrame:
         zero) and sigma (standard deviation of noisy minus clean, levels of 255).
     """
     rows = []
-    for pair in tqdm(pairs, desc="measuring pairs", unit="pair", leave=False):
+    for pair in tqdm(pairs, desc="measuring pairs", unit="pair", leave=False, disable=None):
         noisy, clean = pair.load()
         rows.append(
             {
@@ -102,7 +102,7 @@ def noise_by_intensity(pairs: Sequence[Pair], bins: int = 24) -> pd.DataFrame:
         levels of 255). Ranges need at least 5,000 values, or 1 / `bins` of all if that is less.
     """
     moments: dict[tuple, np.ndarray] = {}
-    for pair in tqdm(pairs, desc="noise by intensity", unit="pair", leave=False):
+    for pair in tqdm(pairs, desc="noise by intensity", unit="pair", leave=False, disable=None):
         noisy, clean = pair.load()
         noise = noisy.astype(np.float64) - clean
         for channel, name in enumerate(("red", "green", "blue")):
@@ -136,7 +136,7 @@ def resizing(pairs: Sequence[Pair]) -> pd.DataFrame:
         with that of the next pixel.
     """
     rows = []
-    for pair in tqdm(pairs, desc="resizing pairs", unit="pair", leave=False):
+    for pair in tqdm(pairs, desc="resizing pairs", unit="pair", leave=False, disable=None):
         images = pair.load()
         for name, (noisy, clean) in {
             "as photographed": images,

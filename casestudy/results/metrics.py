@@ -149,7 +149,9 @@ def score(method: str, denoiser: Denoiser, patches: Patches, batch_size: int = 8
     measured = {}
     batch_size = min(batch_size, len(patches))
     denoiser(patches.noisy(np.arange(batch_size)))
-    for start in tqdm(range(0, len(patches), batch_size), desc=method, unit="batch", leave=False):
+    for start in tqdm(
+        range(0, len(patches), batch_size), desc=method, unit="batch", leave=False, disable=None
+    ):
         # The last batch reaches back to be as large as the others: a new shape would make a
         # network compile again while the clock runs.
         chosen = np.arange(batch_size) + min(start, len(patches) - batch_size)

@@ -38,7 +38,7 @@ def search_strength(
     psnr_db = np.array(
         [
             [psnr(c, d) for c, d in zip(clean, nlm(noisy, strength=strength), strict=True)]
-            for strength in tqdm(strengths, desc="strength", leave=False)
+            for strength in tqdm(strengths, desc="strength", leave=False, disable=None)
         ]
     )
     finite = np.isfinite(psnr_db).all(axis=0)

@@ -80,7 +80,8 @@ def noise_kinds(dataset: str, pairs: Sequence[Pair], seed: int = 0) -> dict[str,
     images = {"phones (real)": (pair.load() for pair in real)}
     if dataset != "phones":
         images[_label(dataset, pairs)] = (
-            pair.load() for pair in tqdm(pairs, desc="measuring noise", unit="pair", leave=False)
+            pair.load()
+            for pair in tqdm(pairs, desc="measuring noise", unit="pair", leave=False, disable=None)
         )
     images[GAUSSIAN] = with_gaussian_noise(real, seed)
     measured = {label: measure_noise(each) for label, each in images.items()}

@@ -158,7 +158,7 @@ def sensitivity(
 
     in_floats, blocks = to_floats(model), block_names(model)
     measured, scores = calibrate(in_floats, calibration), {"floats": scored(in_floats)}
-    for block in tqdm(blocks, desc="blocks in 8 bits", leave=False):
+    for block in tqdm(blocks, desc="blocks in 8 bits", leave=False, disable=None):
         others = [other for other in blocks if other != block]
         scores[block] = scored(to_int8(model, in_floats, measured, others))
     psnr_db = _mean_psnr_db(scores)

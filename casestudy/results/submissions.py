@@ -72,7 +72,9 @@ def submit_sidd(
                 csv.write(SIDD_HEADER)
             begun = max(done - 1, 0)  # the header is a line
             numbers = range(begun, len(blocks))
-            for number in tqdm(numbers, "denoising", len(blocks), initial=begun, unit="block"):
+            for number in tqdm(
+                numbers, "denoising", len(blocks), initial=begun, unit="block", disable=None
+            ):
                 denoised = denoise(np.array(blocks[number]))
                 csv.write(b"%d,%s\n" % (number, base64.b64encode(denoised.tobytes())))
             csv.flush()
@@ -116,7 +118,7 @@ def submit_dnd(
     of = file_fingerprint(dataset / "info.mat")
     with (
         _claimed(folder, {"benchmark": "dnd", "of": of} | made_from),
-        tqdm(total=sum(map(len, boxes)), desc="denoising", unit="box") as bar,
+        tqdm(total=sum(map(len, boxes)), desc="denoising", unit="box", disable=None) as bar,
     ):
         for photograph, places, result in zip(photographs, boxes, results, strict=True):
             if result.exists():

@@ -25,11 +25,9 @@ _TEMPLATES = Path(__file__).parent / "templates"
 # Of an output in several formats, the first of these is shown.
 _SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/webp", "image/jpeg", "text/plain"]
 
-# Inner progress bars, which are redrawn on lines of their own, and notices of TensorFlow and
-# LiteRT that no setting silences.
+# Notices of TensorFlow and LiteRT that no setting silences.
 _CHATTER = re.compile(
-    r"\d%\|.*\| *\d+/\d+ \[.*\](\x1b\[A)*$"
-    r"|^I\d{4} .*\.cc:\d+\]|^E\d{4} .*cuda_\w+\.cc:\d+\]"
+    r"^I\d{4} .*\.cc:\d+\]|^E\d{4} .*cuda_\w+\.cc:\d+\]"
     r"|^WARNING: All log messages before absl::InitializeLog|^INFO: Created TensorFlow Lite"
 )
 
@@ -106,11 +104,11 @@ def without_paths(text: str, folder: Path) -> str:
 
 
 def _drop_chatter(notebook: NotebookNode) -> None:
-    """Remove progress bars, notices of libraries, and what that leaves empty, in place."""
+    """Remove notices of libraries, and what that leaves empty, in place."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
-                lines = (line.rsplit("\r", 1)[-1].strip() for line in output.text.splitlines())
+                lines = output.text.splitlines()
                 output.text = "\n".join(x for x in lines if x and not _CHATTER.search(x))
         if "outputs" in cell:
             cell.outputs = [output for output in cell.outputs if output.get("text", "whole")]

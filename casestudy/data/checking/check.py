@@ -46,7 +46,7 @@ def check(dataset: str) -> tuple[pd.DataFrame, int]:
         ]
         if advice := part.incomplete(found):
             rows.append((dataset, part.name, "incomplete", advice))
-    for pair in tqdm(pairs, desc=f"Checking {dataset}", unit="pair"):
+    for pair in tqdm(pairs, desc=f"Checking {dataset}", unit="pair", disable=None):
         findings, more_noise_in_clean = _judge_pair(pair)
         rows += [(dataset, pair.id, kind, advice) for kind, advice in findings]
         sound += not findings

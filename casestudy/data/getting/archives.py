@@ -99,7 +99,7 @@ def unpack(archive: Path, members: Sequence[Member], folder: Path) -> None:
     left = [m for m in missing if not (staging / "files" / m.path).exists()]
     total, title = sum(member.size for member in left), f"Unpacking {archive.name}"
     require_space(folder, total)
-    with tqdm(total=total, desc=title, unit="B", unit_scale=True) as bar:
+    with tqdm(total=total, desc=title, unit="B", unit_scale=True, disable=None) as bar:
         for member in left:
             _unpack_one(member, staging)
             bar.update(member.size)

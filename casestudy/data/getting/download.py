@@ -74,7 +74,9 @@ def _resume(url: str, path: Path, size: int, start: int) -> None:
             )
         with (
             path.open("ab" if start else "wb") as file,
-            tqdm(total=size, initial=start, desc=path.stem, unit="B", unit_scale=True) as bar,
+            tqdm(
+                total=size, initial=start, desc=path.stem, unit="B", unit_scale=True, disable=None
+            ) as bar,
         ):
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)

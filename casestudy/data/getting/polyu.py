@@ -35,7 +35,9 @@ def fetch_polyu(url: str = URL, registry: Path = REGISTRY) -> Path:
         data_root() / CROPS.name, base_url=url, env=None, retry_if_failed=RETRIES
     )
     source.load_registry(registry)
-    for name in tqdm(source.registry_files, desc=f"Fetching {CROPS.name}", unit="file"):
+    for name in tqdm(
+        source.registry_files, desc=f"Fetching {CROPS.name}", unit="file", disable=None
+    ):
         _fetch_file(source, name)
     return source.abspath
 
