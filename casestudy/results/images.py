@@ -16,7 +16,7 @@ LABEL, LINE, GAP = 24, 18, 8  # px, around the images of a grid: a label, a line
 
 
 def show_images(rows: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
-    """Draw a grid of images, each of its pixels as one pixel of the figure.
+    """Draw pictures in a grid; each of their pixels is one pixel of the figure.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def examples(patches: Patches) -> dict[str, int]:
 
 
 def show_on_phones(methods: Sequence[Method], size: int = 72, factor: int = 4) -> Figure:
-    """Draw what methods made of the `examples` of `phone_patches`; see `show_results`."""
+    """Draw what methods made of patches with real noise of phones; see `show_results`."""
     phones = phone_patches()
     return show_results(methods, phones, examples(phones), size, factor)
 

@@ -1,8 +1,13 @@
 """What pages make of formulas, of source code and of a notebook's answer."""
 
+import base64
+import io
+
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 
+from casestudy.commands.report.figures import prepare_figures
 from casestudy.commands.report.formulas import draw_formulas
 from casestudy.commands.report.pages import Page, write_page
 from casestudy.models.autoencoder import build_autoencoder
@@ -55,3 +60,22 @@ def test_a_page_shows_the_answer_without_its_code_then_formulas_and_source(tmp_p
     assert labels == ["a_1", "b_1", r"\frac{a_1}{b_1} < 2"]
     code = shown.select_one(".source .highlight").text
     assert code.strip() == shortened_source(build_autoencoder).strip()
+
+
+def test_a_figure_is_described_by_what_draws_it():
+    content = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(content, "PNG")
+    png = {"image/png": base64.b64encode(content.getvalue()).decode()}
+    figures = [new_output("display_data", png) for _ in range(3)]
+    cells = [
+        new_markdown_cell("## How strong is it?"),
+        new_code_cell("plots.plot_quality(q)\nimages.show_images(r);", outputs=figures[:2]),
+        new_code_cell("plt.plot(x);", outputs=figures[2:]),
+    ]
+    prepare_figures(new_notebook(cells=cells))
+    assert [figure.metadata["alt"] for figure in figures] == [
+        "Histogram and density (PDF) of the PSNR and SSIM of noisy against clean, in “How strong "
+        "is it?”",
+        "Pictures in a grid, in “How strong is it?”",
+        "Figure, in “How strong is it?”",
+    ]
