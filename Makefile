@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TOOLS := $(VENV)/.tools
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+
+LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help install report test bench check lab reference site readme lock clean
@@ -11,18 +15,18 @@ INSTALLED := $(VENV)/.installed
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## Install everything into .venv
+install: $(INSTALLED) ## Install what the commands and notebooks need into .venv
 
 report: $(INSTALLED) ## Execute the notebooks; opens nothing, ends with the address of the report
 	$(BIN)/casestudy report
 
-test: $(INSTALLED) ## Run all tests
+test: $(TOOLS) ## Run all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-bench: $(INSTALLED) ## Measure speed and memory (asserts nothing)
+bench: $(TOOLS) ## Measure speed and memory (asserts nothing)
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-only -s
 
-check: $(INSTALLED) ## Check format, lint, and that notebooks hold no output
+check: $(TOOLS) ## Check format, lint, and that notebooks hold no output
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/nbstripout --verify notebooks/*.ipynb
@@ -37,12 +41,13 @@ reference: $(INSTALLED) ## Make the tracked reference reports again
 site: $(INSTALLED) ## Turn the reference reports and docs/ into site/, for any static web server
 	$(BIN)/casestudy site
 
-readme: $(INSTALLED) ## Write README's tables again, from scores and times in this repository
+readme: $(TOOLS) ## Write README's tables again, from scores and times in this repository
 	$(BIN)/cog -r README.md
 
 lock: ## Resolve the exact versions again (needs uv)
-	uv pip compile pyproject.toml --extra app --extra dev --extra openvino --universal --python-version 3.11 \
-		--generate-hashes --no-annotate --no-header --upgrade --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra app $(LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --extra app --extra dev --extra openvino -c requirements.lock $(LOCK) \
+		-o requirements-dev.lock
 
 clean: ## Remove the virtual environment and all caches
 	rm -rf $(VENV) data/cache
@@ -51,6 +56,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo "Python 3.11 to 3.13 is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --quiet --no-deps --editable .
+	@touch $@
+
+$(TOOLS): $(INSTALLED) requirements-dev.lock
+	$(PIP) --quiet --require-hashes -r requirements-dev.lock
 	@touch $@

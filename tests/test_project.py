@@ -38,13 +38,23 @@ def test_conda_environment_names_the_same_packages():
     assert f"  - python{PROJECT['requires-python']}" in lines
 
 
-def test_lock_holds_every_package_with_a_hash_and_no_address():
-    text = (ROOT / "requirements.lock").read_text()
-    locked = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^ \\]+)", text, flags=re.M))
-    wanted = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
-    assert {requirement_name(requirement) for requirement in wanted} <= set(locked)
-    assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\S)", text.strip()))
-    assert "://" not in text
+def test_locks_hold_every_package_with_a_hash_and_no_address():
+    """`make install` needs no tools; those of `make test` are added in the same versions."""
+    extras = PROJECT["optional-dependencies"]
+    needed = [*PROJECT["dependencies"], *extras["app"]]
+    found = []
+    for name, wanted in {
+        "requirements": needed,
+        "requirements-dev": chain(needed, *extras.values()),
+    }.items():
+        text = (ROOT / f"{name}.lock").read_text()
+        locked = set(re.findall(r"^([A-Za-z0-9_.-]+)==([^ \\]+)", text, flags=re.M))
+        assert {requirement_name(requirement) for requirement in wanted} <= {k for k, _ in locked}
+        assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\S)", text.strip()))
+        assert "://" not in text
+        found.append(locked)
+    assert found[0] < found[1]
+    assert not {"jax", "nncf", "playwright", "pytest"} & {package for package, _ in found[0]}
 
 
 def test_versions_agree():
