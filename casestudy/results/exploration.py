@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import fft
 from tqdm import tqdm
 
 from casestudy.data.catalogue import Pair
@@ -163,10 +164,10 @@ def autocorrelation(noise: np.ndarray, reach: int) -> np.ndarray:
     By the Wiener-Khinchin theorem: the inverse Fourier transform of the power spectrum.
     """
     centred = noise - noise.mean(axis=(0, 1))
-    padding = [(0, reach), (0, reach), (0, 0)]  # zeros, so that opposite borders do not meet
-    spectrum = np.abs(np.fft.rfft2(np.pad(centred, padding), axes=(0, 1))) ** 2
-    height, width = noise.shape[0] + reach, noise.shape[1] + reach
-    covariance = np.fft.irfft2(spectrum, s=(height, width), axes=(0, 1)).mean(axis=-1)
+    # Zeros are added at the borders, so that opposite ones do not meet.
+    size = [fft.next_fast_len(side + reach, real=True) for side in noise.shape[:2]]
+    spectrum = np.abs(fft.rfft2(centred, size, axes=(0, 1), workers=-1)) ** 2
+    covariance = fft.irfft2(spectrum.mean(axis=-1), size, workers=-1)
     covariance = np.roll(covariance, (reach, reach), axis=(0, 1))[: 2 * reach + 1, : 2 * reach + 1]
     return covariance / max(covariance[reach, reach], np.finfo(float).tiny)
 
