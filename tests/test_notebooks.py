@@ -7,8 +7,11 @@ import pytest
 from conftest import needs_polyu
 
 from casestudy.commands.report import report
+from casestudy.data.experiment import open_experiment
 from casestudy.files.folders import project_root
+from casestudy.models import build
 from casestudy.results.comparison import load_scores
+from casestudy.training.train import train_or_load
 
 TRAINING = {
     "patch_size": 64,
@@ -72,18 +75,18 @@ def test_a_look_at_data_that_names_no_camera_or_is_to_test_on(own, pair_folder, 
     assert not any("NaN" in text or "nan" in text for text in texts)
 
 
-def test_a_notebook_loads_what_was_trained_in_its_run_folder(run_folder, tmp_path):
+def test_a_notebook_loads_what_was_trained_in_its_run_folder(tmp_path):
     """With weights="run", whatever the other settings of training say."""
     (notebook,) = (path for path in NOTEBOOKS if path.stem == "03_autoencoder")
-    before = (run_folder / "models" / "autoencoder.json").read_bytes()
-    parameters = SMALL[notebook.stem] | {
-        "run_folder": str(run_folder),
-        "weights": "run",
-        "epochs": 9,
-    }
+    run = {"run_folder": str(tmp_path / "run"), "patch_size": 64, "max_pairs": 8}
+    experiment = open_experiment("sample", **run)
+    train_or_load(build("autoencoder"), experiment, "train", 1, batch_size=8)
+    manifest = experiment.models / "autoencoder.json"
+    before = manifest.read_bytes()
+    parameters = SMALL[notebook.stem] | run | {"weights": "run", "epochs": 9}
     out = str(tmp_path / notebook.name)
     papermill.execute_notebook(str(notebook), out, parameters, progress_bar=False)
-    assert (run_folder / "models" / "autoencoder.json").read_bytes() == before
+    assert manifest.read_bytes() == before
 
 
 def test_every_notebook_left_its_scores(run_folder):

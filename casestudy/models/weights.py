@@ -52,7 +52,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
         if stored != expected.get(name, "missing"):
             raise CaseStudyError(
                 f"{path} does not fit this {model.name}: {name} is {stored} in the file and "
-                f"{expected.get(name, 'missing')} in the network."
+                f"{expected.get(name, 'missing')} in the network. Build it with the same filters."
             )
     for weight in model.weights:
         weight.assign(arrays[weight.path])

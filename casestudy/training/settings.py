@@ -129,6 +129,6 @@ class Parameters(NetworkSettings, TrainingSettings, DataSettings):
         if LOSSES[self.loss].map_weight and self.protocol == "article":
             raise ValueError(
                 f"loss={self.loss} needs the noise level, which protocol=article changes by "
-                "resizing; use loss=mse"
+                "resizing; use loss=mse or loss=mae"
             )
         return self

@@ -369,7 +369,7 @@ def test_mistakes_are_refused_before_a_kernel_starts(place, options, reason):
     [
         ({}, "96x80 pixels, smaller than a patch of 256x256"),
         ({"max_pairs": 2}, "max_pairs"),
-        ({"protocol": "article"}, "04_cbdnet: Wrong parameter. loss=cbdnet needs"),
+        ({"protocol": "article"}, "04_cbdnet: Wrong parameter. loss=cbdnet-mae needs"),
     ],
 )
 def test_what_the_notebooks_would_refuse_is_refused_before(place, pair_folder, parameters, reason):
