@@ -16,6 +16,14 @@ needs_polyu = pytest.mark.skipif(
 )
 
 
+# Each is as long as several others: begun last, one would run alone.
+_LONG = ("test_notebooks.py", "test_train.py", "test_convert.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in _LONG)
+
+
 # So that Chromium runs in a container, draws without a GPU, and calls nobody.
 _CHROMIUM_FLAGS = [
     "--no-sandbox",

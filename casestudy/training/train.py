@@ -150,6 +150,7 @@ def train_or_load(
         loss=loss,
         optimizer=optimizer,
         simulated_share=simulated_share,
+        clip_norm=1.0,  # high rates would otherwise throw a short training back
         seed=experiment.seed,
     )
 
