@@ -44,12 +44,13 @@ def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) ->
     from casestudy.models.devices import all_devices
 
     network = NETWORKS[name]
+    build_it = resolve_name(network.build)  # before seeding: its import may draw numbers
     keras.utils.set_random_seed(seed)
     usual = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
         with all_devices():
-            return resolve_name(network.build)(**{**network.arguments, **sizes})
+            return build_it(**{**network.arguments, **sizes})
     finally:
         keras.config.set_dtype_policy(usual)
 
