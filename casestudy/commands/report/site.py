@@ -12,6 +12,7 @@ from casestudy import CaseStudyError
 from casestudy.commands.report.pages import body, write_html
 from casestudy.files.writing import written_whole
 
+_MARKER = ".casestudy-site"  # a folder without it is not replaced
 _RENAMED = {"README.md": "index.html"}
 
 
@@ -28,7 +29,7 @@ def write_site(run: Path, docs: Path, target: Path) -> Path:
     docs : Path
         Markdown files, each with a heading.
     target : Path
-        Receives the pages; what it held is replaced.
+        A new folder, or one that this function made before, which is replaced.
 
     Returns
     -------
@@ -38,22 +39,25 @@ def write_site(run: Path, docs: Path, target: Path) -> Path:
     Raises
     ------
     CaseStudyError
-        If the run has no report, or `target` holds something other than a site.
+        If the run has no report, or `target` is there and this function did not make it.
     """
     index = run / "index.html"
     if not index.is_file():
         raise CaseStudyError(f"{run} holds no report. Make one with casestudy report.")
-    if target.exists() and any(target.iterdir()) and not (target / "index.html").is_file():
-        raise CaseStudyError(f"{target} is there already and is no site. Name another folder.")
+    if target.exists() and not (target / _MARKER).is_file():
+        raise CaseStudyError(
+            f"{target} is there already, and this command did not make it. Name another folder."
+        )
     pages = [page for page in sorted(run.glob("*.html")) if not page.stem.endswith(".failed")]
     documents = {file: f"{file.stem}.html" for file in sorted(docs.glob("*.md"))}
     names = {page.name for page in pages} | set(documents.values())
     with written_whole(target) as site:
         site.mkdir()
+        (site / _MARKER).touch()
         titles = {name: _write_document(file, site / name) for file, name in documents.items()}
         for page in pages:
             shutil.copy(page, site)
-        for page in site.iterdir():
+        for page in site.glob("*.html"):
             soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
             if page.name == index.name:
                 soup.find("main").append(_list_of(titles))
