@@ -9,12 +9,12 @@ import pandas as pd
 
 from casestudy.files.folders import project_root
 from casestudy.models import NETWORKS, RECOMMENDED, released
-from casestudy.results.shipped import FILTER, NOISY, REAL, standings
+from casestudy.results.shipped import FILTER, NAMES, NOISY, REAL, standings
 from casestudy.training.manifest import minutes, stages
 
 REFERENCE = project_root() / "reports" / "reference"
 INT8 = "LiteRT int8"
-NAMES = {"phones": "phones", "renoir-crops": "RENOIR", "polyu": "PolyU", "sample": "`sample`"}
+COLUMNS = NAMES | {"sample": "`sample`"}
 CHOICES = {
     "the best result": (RECOMMENDED, "casestudy denoise NOISY DENOISED"),
     "the smallest good file": ("ridnet", "casestudy denoise --model ridnet NOISY DENOISED"),
@@ -33,13 +33,13 @@ def answer() -> str:
         found = [f"{gains.loc[name, column]:+.1f}" for name in REAL]
         seconds = f"{costs.loc[column, 'seconds_per_megapixel']:.1f}"
         rows.append((purpose, title, f"`{command}`", *found, seconds))
-    names = (NAMES[name] for name in REAL)
-    return _table(("you want", "take", "command", *names, "s per megapixel"), rows)
+    head = "you want", "take", "command", *NAMES.values(), "s per megapixel"
+    return _table(head, rows)
 
 
 def results() -> str:
     """Return the mean PSNR of every method, its cost and its training, as a table in Markdown."""
-    scores, costs = standings().loc[list(NAMES)], _costs()
+    scores, costs = standings().loc[list(COLUMNS)], _costs()
     training = {}
     for name, title in released.titles().items():
         manifest = released.manifest(name)
@@ -57,7 +57,7 @@ def results() -> str:
                 training.get(method, ""),
             )
         )
-    head = ("method", *NAMES.values(), "s per megapixel", "MB", "training")
+    head = ("method", *COLUMNS.values(), "s per megapixel", "MB", "training")
     return _table(head, rows)
 
 

@@ -24,7 +24,8 @@ TITLES = {
     "kodak-jpeg": "Kodak, white noise of 15 levels, then JPEG",
     "kodak": "Kodak without noise, output against input",
 }
-REAL = "phones", "renoir-crops", "polyu"  # those of TITLES with real noise
+NAMES = {"phones": "phones", "renoir-crops": "RENOIR", "polyu": "PolyU"}  # short
+REAL = tuple(NAMES)  # those of TITLES with real noise
 NOISY = "noisy"
 FILTER = "NLM"  # Non-Local Means at the strength that `casestudy denoise` uses
 FILTERS = Path(__file__).parent / "filters.csv"

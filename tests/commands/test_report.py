@@ -167,7 +167,12 @@ def test_makes_pages_index_and_results_then_rests(place, capsys):
     assert {"01_look.ipynb", "01_look.html", "01_look.csv", "07_compare.html"} <= {
         path.name for path in place.run.iterdir()
     }
-    assert "30.13" in place.page("index.html").select_one("table.results").text
+    real, results = place.page("index.html").select("table.results")
+    assert [cell.text for cell in real.select("th")] == ["Method", "phones", "RENOIR", "PolyU"]
+    noisy = "24.55", "26.99", "36.07"  # as `casestudy evaluate` prints them
+    assert [cell.text for cell in real.select("tr")[-1].select("td")] == ["noisy", *noisy]
+    assert "30.13" in results.text
+    assert "as far as is known" in results.find_next("p").text  # a folder of one's own
     assert "The 01_look notebook" in index.read_text()
     assert "Its first sentence.<" in index.read_text()
     assert place.statuses() == ["up to date", "up to date"]

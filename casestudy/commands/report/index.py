@@ -10,7 +10,9 @@ import pandas as pd
 from casestudy.commands.report.figures import small_copy
 from casestudy.commands.report.markers import read_marker
 from casestudy.commands.report.pages import in_words, without_paths, write_html
-from casestudy.results.shipped import recommendation, standings
+from casestudy.data.catalogue import record
+from casestudy.files.folders import own_folder
+from casestudy.results.shipped import NAMES, recommendation, standings
 
 # Columns of results.csv: heading, format, and whether the largest value is the best.
 _COLUMNS = {
@@ -36,21 +38,36 @@ class Card:
 def write_index(folder: Path, dataset: str, cards: list[Card]) -> Path:
     """Write `index.html` of a run folder, and return its path.
 
-    It shows which network to take, `results.csv`, and the cards.
+    It shows which network to take, its scores on real noise, `results.csv`, and the cards.
     """
-    index = folder / "index.html"
+    index, scores = folder / "index.html", standings()
     write_html(
         index,
         "index.html.j2",
         run=folder.name,
         dataset=without_paths(dataset, folder),
-        answer=recommendation(standings()).replace("**", "").replace("`", ""),
+        holds=record(dataset).summary,
+        own=own_folder(dataset) is not None,
+        answer=recommendation(scores).replace("**", "").replace("`", ""),
+        real=_on_real_noise(scores),
         results=_results(folder / "results.csv"),
         results_are_old=_results_are_old(folder, cards),
         cards=[_card(folder, card) for card in cards],
         facts=_facts([card for card in cards if "date" in card.record]),
     )
     return index
+
+
+def _on_real_noise(scores: pd.DataFrame) -> dict[str, list]:
+    """Return headings, and rows of (text, is best) cells, of the shipped scores on real noise."""
+    by_method = scores.loc[list(NAMES)].T.rename_axis("method")
+    by_method = by_method.iloc[by_method.mean(axis=1).argsort()[::-1]]
+    largest = by_method.max()
+    rows = [
+        [(method, False)] + [_cell("psnr_db", row[name], largest[name]) for name in NAMES]
+        for method, row in by_method.iterrows()
+    ]
+    return {"headings": ["Method", *NAMES.values()], "rows": rows}
 
 
 def _results(path: Path) -> dict[str, list] | None:
