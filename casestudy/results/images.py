@@ -90,9 +90,11 @@ def fitted(image: np.ndarray, longest: int = 1000) -> np.ndarray:
 
 
 def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
-    """Return the upper left corner of the square in which an image varies most, for `zoom`.
+    """Return the upper left corner of the square with most detail in an image, for `zoom`.
 
-    Denoising can cost detail; a square of nothing but sky shows none.
+    Denoising can cost detail; a square of nothing but sky shows none. Detail is the total
+    variation, the sum of absolute differences of neighbouring pixels, after a Gaussian blur of one
+    pixel against single hot ones. Letters and texture have more of it than one strong edge.
 
     Parameters
     ----------
@@ -101,13 +103,13 @@ def busiest(clean: np.ndarray, size: int = 64) -> tuple[int, int]:
         Side of the square in pixels.
     """
     size = min(size, *clean.shape[:2])
-    mean, mean_square = (
-        cv2.boxFilter(values, -1, (size, size), anchor=(0, 0))
-        for values in (clean.astype(float), np.square(clean.astype(float)))
-    )
+    smooth = cv2.GaussianBlur(clean.astype(np.float32), (0, 0), 1)
+    detail = np.zeros(clean.shape[:2])
+    detail[1:] += np.abs(np.diff(smooth, axis=0)).sum(axis=2)
+    detail[:, 1:] += np.abs(np.diff(smooth, axis=1)).sum(axis=2)
+    sums = cv2.boxFilter(detail, -1, (size, size), anchor=(0, 0), normalize=False)
     height, width = (side - size + 1 for side in clean.shape[:2])
-    variance = (mean_square - mean**2)[:height, :width].sum(axis=2)
-    top, left = np.unravel_index(variance.argmax(), variance.shape)
+    top, left = np.unravel_index(sums[:height, :width].argmax(), (height, width))
     return int(top), int(left)
 
 
