@@ -294,6 +294,8 @@ def _denoise_folder(
         typer.echo(f"{path}: left out, its name is not that of a photograph.", err=True)
     for folder in outcome.earlier:
         typer.echo(f"{folder}: left out, it holds results of an earlier run.", err=True)
+    for folder in outcome.links:
+        typer.echo(f"{folder}: left out, it is a symbolic link to a folder.", err=True)
     for message in outcome.failed.values():
         typer.secho(f"Error: {message}", fg="red", err=True)
     typer.echo(

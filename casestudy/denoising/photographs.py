@@ -35,6 +35,7 @@ class Outcome:
     skipped: list[Path] = field(default_factory=list)  # they already had a result
     others: list[Path] = field(default_factory=list)  # without the suffix of a photograph
     earlier: list[Path] = field(default_factory=list)  # sub-folders of earlier results, left out
+    links: list[Path] = field(default_factory=list)  # sub-folders by symbolic links, left out
     failed: dict[Path, str] = field(default_factory=dict)  # why, also of unreadable folders
     remarks: dict[Path, tuple[str, ...]] = field(default_factory=dict)  # of `denoise_file`
 
@@ -227,6 +228,9 @@ def _files(source: Path, results: Path, outcome: Outcome) -> list[Path]:
 
     def is_source(folder: Path) -> bool:
         if folder.name[0] == "." or folder.resolve() == results:
+            return False
+        if folder.is_symlink():
+            outcome.links.append(folder)
             return False
         if earlier := _is_there(folder / MARKER):
             outcome.earlier.append(folder)

@@ -212,6 +212,14 @@ class TestFolder:
         assert f"{photographs / 'below' / 'nlm'}: left out, it holds results" in result.stderr
         assert "other: left out" not in result.stderr
 
+    def test_links_to_folders_are_named_not_followed(self, tmp_path, photographs):
+        (tmp_path / "more").mkdir()
+        (tmp_path / "more" / "f.png").write_bytes((photographs / "a.png").read_bytes())
+        (photographs / "link").symlink_to(tmp_path / "more")
+        result = run(photographs, tmp_path / "out")
+        assert "5 denoised, 0 were there, 0 failed" in result.stdout
+        assert f"{photographs / 'link'}: left out, it is a symbolic link" in result.stderr
+
     def test_results_of_another_method_are_not_taken_for_done(self, tmp_path, photographs):
         out = tmp_path / "out"
         run(photographs, out)
