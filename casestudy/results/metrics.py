@@ -125,11 +125,8 @@ def score_batch(
     ]
 
 
-def score(method: str, denoiser: Denoiser, patches: Patches, batch_size: int = 8) -> pd.DataFrame:
-    """Denoise every patch and compare it with the clean one; see `score_batch`.
-
-    The first batch is denoised once before the clock starts, since a network's first call
-    compiles it.
+def score(method: str, denoiser: Denoiser, patches: Patches, batch_size: int = 4) -> pd.DataFrame:
+    """Denoise every patch and compare it with the clean one.
 
     Parameters
     ----------
@@ -146,20 +143,49 @@ def score(method: str, denoiser: Denoiser, patches: Patches, batch_size: int = 8
         One row per patch: dataset, image, scene, camera, iso, patch, method, psnr_db, ssim,
         seconds and megapixels.
     """
-    measured = {}
-    batch_size = min(batch_size, len(patches))
-    denoiser(patches.noisy(np.arange(batch_size)))
-    for start in tqdm(
-        range(0, len(patches), batch_size), desc=method, unit="batch", leave=False, disable=None
-    ):
-        # The last batch reaches back to be as large as the others: a new shape would make a
-        # network compile again while the clock runs.
-        chosen = np.arange(batch_size) + min(start, len(patches) - batch_size)
-        rows = score_batch(method, denoiser, patches.noisy(chosen), patches.clean(chosen))
-        measured |= dict(zip(chosen, rows, strict=True))
-    scores = patches.table.join(pd.DataFrame.from_dict(measured, orient="index"))
-    scores.insert(0, "method", method)
-    return scores.assign(megapixels=patches.size**2 / 1e6)
+    return score_in_turns({method: (denoiser, batch_size)}, patches)[method]
+
+
+def score_in_turns(
+    methods: Mapping[str, tuple[Denoiser, int]], patches: Patches
+) -> dict[str, pd.DataFrame]:
+    """Score several methods, which take turns from patch to patch; see `score_batch`.
+
+    Whatever slows the machine down for a minute slows all methods, and ratios of times stay valid.
+    Every method denoises its first batch once before the clock starts, since a network's first
+    call compiles it.
+
+    Parameters
+    ----------
+    methods : mapping of str to (Denoiser, int)
+        Each with its number of patches per call.
+    patches : Patches
+
+    Returns
+    -------
+    dict of str to DataFrame
+        See `score`.
+    """
+    sizes = {name: min(size, len(patches)) for name, (_, size) in methods.items()}
+    for name, size in sizes.items():
+        methods[name][0](patches.noisy(np.arange(size)))
+    turns = [(i, name) for i in range(len(patches)) for name in methods if i % sizes[name] == 0]
+    measured = {name: {} for name in methods}
+    with tqdm(turns, unit="batch", leave=False, disable=None) as bar:
+        for start, name in bar:
+            bar.set_description(name)
+            # The last batch reaches back to be as large as the others: a new shape would make a
+            # network compile again while the clock runs.
+            chosen = np.arange(sizes[name]) + min(start, len(patches) - sizes[name])
+            noisy, clean = patches.noisy(chosen), patches.clean(chosen)
+            rows = score_batch(name, methods[name][0], noisy, clean)
+            measured[name] |= dict(zip(chosen, rows, strict=True))
+    scores = {}
+    for name, rows in measured.items():
+        table = patches.table.join(pd.DataFrame.from_dict(rows, orient="index"))
+        table.insert(0, "method", name)
+        scores[name] = table.assign(megapixels=patches.size**2 / 1e6)
+    return scores
 
 
 def noisy_psnr_db(patches: Patches) -> np.ndarray:

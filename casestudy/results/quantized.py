@@ -14,11 +14,9 @@ from casestudy.data.patches import Patches
 from casestudy.denoising.convert import block_names, calibrate, to_floats, to_int8
 from casestudy.denoising.litert import litert_denoiser
 from casestudy.denoising.peak_memory import peak_memory_mb
-from casestudy.denoising.tiles import TILE, Denoiser, network_denoiser
+from casestudy.denoising.tiles import TILE, network_denoiser
 from casestudy.models import NETWORKS
-from casestudy.results.metrics import score
-
-ROUNDS = 2  # of timing
+from casestudy.results.metrics import score, score_in_turns
 
 
 def measure_variants(
@@ -38,8 +36,8 @@ def measure_variants(
     -------
     DataFrame
         By variant: size_mb, psnr_db (over patches that no variant restores exactly), lost_db
-        (compared with the first variant), ssim, seconds_per_megapixel (median over patches and
-        rounds), times_as_fast (as the first variant) and peak_mb (memory of a process that
+        (compared with the first variant), ssim, seconds_per_megapixel (median over
+        patches), times_as_fast (as the first variant) and peak_mb (memory of a process that
         denoises one tile).
     """
     variants = {
@@ -90,31 +88,6 @@ def in_words(variants: pd.DataFrame, network: str) -> str:
         f"{ours['size_mb']:.2f} MB instead of {floats['size_mb']:.2f}, and it loses "
         f"{ours['lost_db']:.2f} dB."
     )
-
-
-def score_in_turns(
-    variants: Mapping[str, tuple[Denoiser, int]], patches: Patches
-) -> dict[str, pd.DataFrame]:
-    """Score one variant after the other, in several rounds.
-
-    Whatever slows the machine down for a minute then slows all variants, and ratios stay valid.
-
-    Parameters
-    ----------
-    variants : mapping of str to (Denoiser, int)
-        Each with its number of patches per call.
-    patches : Patches
-
-    Returns
-    -------
-    dict of str to DataFrame
-        See `casestudy.results.metrics.score`; one row per patch and round.
-    """
-    scores = {name: [] for name in variants}
-    for _ in range(ROUNDS):
-        for name, (denoiser, batch_size) in variants.items():
-            scores[name].append(score(name, denoiser, patches, batch_size))
-    return {name: pd.concat(tables, ignore_index=True) for name, tables in scores.items()}
 
 
 def _mean_psnr_db(scores: Mapping[str, pd.DataFrame]) -> pd.Series:

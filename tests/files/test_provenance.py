@@ -18,7 +18,7 @@ NAMED = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
 def package(tmp_path, monkeypatch):
     """A copy of the package, in a hidden folder, as that of an environment may be."""
     folder = tmp_path / ".venv" / "casestudy"
-    ignored = shutil.ignore_patterns("__pycache__", "*.safetensors")
+    ignored = shutil.ignore_patterns("__pycache__", "*.safetensors", "*.tflite", "*.webp")
     shutil.copytree(Path(casestudy.__file__).parent, folder, ignore=ignored)
     monkeypatch.setattr(casestudy, "__file__", str(folder / "__init__.py"))
     monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path))
