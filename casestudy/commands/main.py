@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 import typer
 from typer.core import TyperGroup
 
-from casestudy import CaseStudyError
+from casestudy import CaseStudyError, models
 from casestudy.commands.data import data_app
 from casestudy.commands.names import Named
 from casestudy.commands.quiet import quiet_libraries
-from casestudy.models import RECOMMENDED
+from casestudy.models import RECOMMENDED, released
 
 
 class _Commands(TyperGroup):
@@ -124,15 +124,21 @@ def evaluate(
     Example: casestudy evaluate ridnet --dataset folder:~/pairs
     """
     # Imported here for a fast start-up.
+    from casestudy.data.catalogue import load_pairs
     from casestudy.files.folders import absolute, reports_root, run_name
     from casestudy.files.writing import writable_file, written_whole
-    from casestudy.results import all_sets, whole_images
 
-    dataset = absolute(dataset)
+    (models if run else released).record(model)
+    everything, dataset = dataset == "all", absolute(dataset)
     name = "-".join(filter(None, [model, run and run_name("", run), run_name(dataset)]))
     output = writable_file(output or reports_root() / "evaluation" / f"{name}.csv")
+    if not everything:
+        load_pairs(dataset)  # refuses what is not there
+    # Imported after all checks: Keras takes seconds to import.
+    from casestudy.results import all_sets, whole_images
+
     network, manifest = _network(model, run, filters)
-    if dataset == all_sets.ALL:
+    if everything:
         scores = all_sets.evaluate_all(network, manifest)
         typer.echo(all_sets.describe(scores))
     else:
@@ -154,10 +160,10 @@ def release(
 
     Example: casestudy release ridnet
     """
-    # Imported here for a fast start-up.
+    released.record(model)
+    # Imported after all checks: Keras takes seconds to import.
     from casestudy.commands.release import release
     from casestudy.files.folders import reports_root, run_name
-    from casestudy.models import released
 
     release(model, reports_root() / run_name("", run) / "models")
     typer.echo(released.FOLDER / f"{model}.md")
@@ -167,11 +173,8 @@ def release(
 def quantize(
     model: Released,
     to: Annotated[
-        str,
-        typer.Option(
-            metavar="[float32|float16|dynamic-int8|int8]",
-            help="Number format of the weights; with int8, also of the activations.",
-        ),
+        Literal["float32", "float16", "dynamic-int8", "int8"],
+        typer.Option(help="Number format of the weights; with int8, also of the activations."),
     ] = "int8",
     run: TrainedIn = None,
     filters: TrainedFilters = 0,
@@ -191,17 +194,20 @@ def quantize(
     Example: casestudy quantize ridnet --to int8
     """
     # Imported here for a fast start-up.
-    from casestudy.commands.quantize import write_file
     from casestudy.files.folders import reports_root
     from casestudy.files.writing import writable_file
 
-    network, _ = _network(model, run, filters)
+    (models if run else released).record(model)
     name = "-".join(filter(None, [model, run, to]))
     output = writable_file(output or reports_root() / "litert" / f"{name}.tflite")
     command = f"casestudy quantize {model} --to {to}"
     command += f" --run {run}" if run else ""
     command += f" --filters {filters}" if filters else ""
     command += "".join(f" --floats {block}" for block in floats or ())
+    # Imported after all checks: TensorFlow takes seconds to import.
+    from casestudy.commands.quantize import write_file
+
+    network, _ = _network(model, run, filters)
     card = write_file(network, to, output, floats or (), command)
     typer.echo(f"{output}\n{card}")
 
@@ -210,12 +216,11 @@ def _network(model: str, run: str | None, filters: int) -> tuple:
     """Return a released network, or the one that was trained in a run, and its manifest."""
     # Imported here for a fast start-up.
     from casestudy.files.folders import reports_root, run_name
-    from casestudy.models import build, load, released
     from casestudy.training.manifest import load_training, read_manifest
 
     if not run:
-        return load(model), released.manifest(model)
-    network = build(model, **({"filters": filters} if filters else {}))
+        return models.load(model), released.manifest(model)
+    network = models.build(model, **({"filters": filters} if filters else {}))
     folder = reports_root() / run_name("", run) / "models"
     load_training(network, folder)
     return network, read_manifest(network, folder)
@@ -361,7 +366,6 @@ def benchmark(
     # Imported here for a fast start-up.
     from casestudy.denoising.methods import photo_denoiser
     from casestudy.files import provenance
-    from casestudy.models import released
     from casestudy.results.submissions import submit_dnd, submit_sidd
 
     made_from = {"model": model}

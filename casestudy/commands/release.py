@@ -25,7 +25,7 @@ from casestudy.results.metrics import score
 from casestudy.results.whole_images import mean_scores
 from casestudy.training import recipes
 from casestudy.training.manifest import load_training, read_manifest, stages
-from casestudy.training.settings import TrainingSettings
+from casestudy.training.settings import RECIPE, TrainingSettings, recipe
 
 LARGEST_LOSS = 0.005  # dB that 16 bits may cost
 _NOISES = {
@@ -52,9 +52,7 @@ def release(network: str, folder: Path) -> None:
         If there is no such network or training; if it was not trained on the recipe's data; if
         16 bits cost more than `LARGEST_LOSS` on the recipe's validation patches.
     """
-    if network not in released.titles():
-        known = ", ".join(released.titles())
-        raise CaseStudyError(f"{network!r} is not among the released networks: {known}.")
+    released.record(network)
     model = models.build(network)
     load_training(model, folder)
     manifest = read_manifest(model, folder)
@@ -147,9 +145,9 @@ def _command(network: str, manifest: dict[str, object]) -> str:
     """Return the command that trains like this, with every setting that is not the recipe's."""
     identity = manifest["identity"]
     usual = TrainingSettings().model_dump(include=set(identity))
-    usual |= recipes.recipe(recipes.RECIPE, network)
+    usual |= recipe(RECIPE, network)
     actual = identity | {"bfloat16": identity["precision"] == "mixed_bfloat16"}
-    words = [f"casestudy train {network} --recipe {recipes.RECIPE}"]
+    words = [f"casestudy train {network} --recipe {RECIPE}"]
     if manifest["start"]:
         words.append("--start released")
     for name, value in usual.items():

@@ -7,10 +7,13 @@ from typing import Annotated, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from casestudy import CaseStudyError
+from casestudy import CaseStudyError, models
 from casestudy.commands.names import Named
 from casestudy.data.settings import DataSettings, check_parameters
+from casestudy.files.folders import absolute, reports_root, run_name
+from casestudy.models import released
 from casestudy.training.settings import NetworkSettings, Parameters, TrainingSettings
+from casestudy.training.settings import recipe as settings_of_recipe
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -54,17 +57,17 @@ def train(
 
     Example: casestudy train ridnet --dataset polyu --run long --epochs 25 --crop-size 64
     """
-    # Imported here for a fast start-up: Keras takes seconds, and --help does not need it.
-    from casestudy.files.folders import absolute, reports_root, run_name
-    from casestudy.training.train import train
-
+    (released if start == "released" else models).record(model)
     settings["dataset"] = absolute(settings["dataset"])
     if recipe:
         settings |= _of_recipe(context, recipe, model)
     settings = check_parameters(settings, Parameters)
-    network, first = _network(model, settings, start)
     folder = reports_root() / run_name(recipe or settings["dataset"], run) / "models"
     patches = _patches(recipe, allow_missing, settings, folder)
+    # Imported after all checks: Keras takes seconds to import.
+    from casestudy.training.train import train
+
+    network, first = _network(model, settings, start)
     chosen = {name: value for name, value in settings.items() if name in TRAINING}
     try:
         history = train(
@@ -85,9 +88,6 @@ def train(
 
 def _of_recipe(context: typer.Context, name: str, network: str) -> dict[str, object]:
     """Return the settings of a recipe that were not given on the command line."""
-    # Imported here for a fast start-up: Keras takes seconds.
-    from casestudy.training import recipes
-
     given = {
         option
         for option in context.params
@@ -96,18 +96,17 @@ def _of_recipe(context: typer.Context, name: str, network: str) -> dict[str, obj
     if others := sorted(given & (DATA | {"simulated_share"})):
         option = others[0].replace("_", "-")
         raise CaseStudyError(f"--{option}: recipe {name} has its own data. Leave it out.")
-    return {k: value for k, value in recipes.recipe(name, network).items() if k not in given}
+    return {k: value for k, value in settings_of_recipe(name, network).items() if k not in given}
 
 
 def _network(model: str, settings: dict[str, object], start: str) -> tuple:
     """Return a network to train, and the manifest of its first weights, if there is one."""
     # Imported here for a fast start-up: Keras takes seconds.
-    from casestudy.models import build, released
     from casestudy.models.weights import load_weights
 
     sizes = {"filters": settings["filters"]} if settings["filters"] else {}
     precision = "mixed_bfloat16" if settings["bfloat16"] else "float32"
-    network = build(model, settings["seed"], precision, **sizes)
+    network = models.build(model, settings["seed"], precision, **sizes)
     if start == "random":
         return network, None
     load_weights(network, released.released_file(model, ".safetensors"))
@@ -118,17 +117,19 @@ def _patches(
     recipe: str | None, allow_missing: bool, settings: dict[str, object], folder: Path
 ) -> dict[str, object]:
     """Return the patches of a recipe, or of a dataset, by their names in `train`."""
-    # Imported here for a fast start-up: Keras takes seconds.
-    from casestudy.data.experiment import open_experiment
-    from casestudy.training import recipes
-
     if recipe:
+        # Imported here for a fast start-up: Keras takes seconds.
+        from casestudy.training import recipes
+
         data = recipes.training_data(allow_missing)
         return {
             "train_patches": data.training,
             "validation_patches": data.validation,
             "sources": data.sources,
         }
+    # Imported here for a fast start-up: pandas takes half a second.
+    from casestudy.data.experiment import open_experiment
+
     limits = settings["max_train_patches"], settings["max_validation_patches"]
     chosen = {
         name: settings[name]

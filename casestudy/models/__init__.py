@@ -6,14 +6,13 @@ Imports `files`.
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from casestudy import CaseStudyError
-from casestudy.models.networks import NETWORKS, RECOMMENDED, Network
+from casestudy.models.networks import NETWORKS, RECOMMENDED, Network, record
 from casestudy.models.released import released_file
 
 if TYPE_CHECKING:  # Keras takes seconds to import
     import keras
 
-__all__ = ["NETWORKS", "RECOMMENDED", "Network", "build", "load"]
+__all__ = ["NETWORKS", "RECOMMENDED", "Network", "build", "load", "record"]
 
 
 def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) -> "keras.Model":
@@ -36,14 +35,12 @@ def build(name: str, seed: int = 0, precision: str = "float32", **sizes: int) ->
     CaseStudyError
         If no network has this name.
     """
-    if name not in NETWORKS:
-        raise CaseStudyError(f"Unknown network {name!r}. Known: {', '.join(NETWORKS)}.")
+    network = record(name)
     # Imported here for a fast start-up.
     import keras
 
     from casestudy.models.devices import all_devices
 
-    network = NETWORKS[name]
     build_it = resolve_name(network.build)  # before seeding: its import may draw numbers
     keras.utils.set_random_seed(seed)
     usual = keras.config.dtype_policy()

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from casestudy import CaseStudyError
+
 
 @dataclass(frozen=True)
 class Network:
@@ -90,3 +92,16 @@ NETWORKS: dict[str, Network] = {
     ),
 }
 RECOMMENDED = "drunet"  # what the command, the web app and the notebooks use by default
+
+
+def record(name: str) -> Network:
+    """Return the record of a network.
+
+    Raises
+    ------
+    CaseStudyError
+        If no network has this name.
+    """
+    if name not in NETWORKS:
+        raise CaseStudyError(f"Unknown network {name!r}. Known: {', '.join(NETWORKS)}.")
+    return NETWORKS[name]

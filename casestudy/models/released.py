@@ -10,7 +10,7 @@ from pathlib import Path
 
 from casestudy import CaseStudyError
 from casestudy.files import provenance
-from casestudy.models.networks import NETWORKS
+from casestudy.models.networks import NETWORKS, Network
 
 FOLDER = Path(__file__).parent / "released"
 SUMS = "SHA256SUMS"
@@ -23,6 +23,14 @@ def titles() -> dict[str, str]:
     return {name: network.title for name, network in NETWORKS.items() if network.released}
 
 
+def record(network: str) -> Network:
+    """Return the record of a released network; raise CaseStudyError if none has this name."""
+    if network not in titles():
+        known = ", ".join(titles())
+        raise CaseStudyError(f"Unknown released network {network!r}. Known: {known}.")
+    return NETWORKS[network]
+
+
 def released_file(network: str, suffix: str) -> Path:
     """Return a network's file, with one of `SUFFIXES` or `INT8`, after checking its checksum.
 
@@ -31,9 +39,7 @@ def released_file(network: str, suffix: str) -> Path:
     CaseStudyError
         If no released network has this name, or the file is missing or altered.
     """
-    if network not in titles():
-        known = ", ".join(titles())
-        raise CaseStudyError(f"Unknown released network {network!r}. Known: {known}.")
+    record(network)
     path = FOLDER / f"{network}{suffix}"
     if not path.is_file():
         raise _damaged(path, "is missing")

@@ -12,7 +12,6 @@ from casestudy.denoising.tiles import network_denoiser
 from casestudy.results.shipped import FILTER, TITLES, filter_means
 from casestudy.results.whole_images import evaluate, mean_scores, unseen_pairs
 
-ALL = "all"  # instead of a dataset's name
 # In the order of the printed table.
 COLUMNS = {
     "dataset": "set",

@@ -10,7 +10,6 @@ from casestudy.data.batches import Source
 from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.data.checking.soundness import judge
 from casestudy.data.patches import Patches, cut_patches
-from casestudy.models import NETWORKS
 
 FRAMES, CROPS, CAPTURES = "polyu-frames", "polyu", "bsds500"
 CLEAN = "bsds500-clean", "clean"
@@ -20,8 +19,6 @@ PATCH = 160  # px, a third of a photograph of BSDS500
 VALIDATION_PATCHES = 24  # of each dataset
 # Of each clean photograph. Twelve large ones, of rooms, would otherwise give two fifths of all.
 CLEAN_PATCHES = 48
-
-RECIPE = "released"  # the only one
 
 
 @dataclass(frozen=True)
@@ -37,23 +34,6 @@ class TrainingData:
     sources: Mapping[str, Source]
     # Patches of other scenes, as many of each dataset: real noise, and simulated cameras.
     validation: Patches
-
-
-def recipe(name: str, network: str) -> dict[str, object]:
-    """Return the settings of a recipe for a network.
-
-    Raises
-    ------
-    CaseStudyError
-        If there is no such recipe, or it has no such network; the message lists the known ones.
-    """
-    if name != RECIPE:
-        raise CaseStudyError(f"Unknown recipe {name!r}. Known: {RECIPE}.")
-    settings = {name: one.recipe for name, one in NETWORKS.items() if one.recipe is not None}
-    if network not in settings:
-        known = ", ".join(settings)
-        raise CaseStudyError(f"Recipe {name} has no network {network!r}. It has: {known}.")
-    return dict(settings[network])
 
 
 def training_data(allow_missing: bool = False) -> TrainingData:

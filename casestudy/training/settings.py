@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from casestudy import CaseStudyError
 from casestudy.data.settings import DataSettings, Settings
 from casestudy.models import NETWORKS, RECOMMENDED
+
+RECIPE = "released"  # the only one: see `casestudy.training.recipes`
 
 
 @dataclass(frozen=True)
@@ -132,3 +135,20 @@ class Parameters(NetworkSettings, TrainingSettings, DataSettings):
                 "resizing; use loss=mse or loss=mae"
             )
         return self
+
+
+def recipe(name: str, network: str) -> dict[str, object]:
+    """Return the settings of a recipe for a network.
+
+    Raises
+    ------
+    CaseStudyError
+        If there is no such recipe, or it has no such network; the message lists the known ones.
+    """
+    if name != RECIPE:
+        raise CaseStudyError(f"Unknown recipe {name!r}. Known: {RECIPE}.")
+    settings = {name: one.recipe for name, one in NETWORKS.items() if one.recipe is not None}
+    if network not in settings:
+        known = ", ".join(settings)
+        raise CaseStudyError(f"Recipe {name} has no network {network!r}. It has: {known}.")
+    return dict(settings[network])

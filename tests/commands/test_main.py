@@ -43,41 +43,78 @@ def test_help_is_there_for_every_command(command):
     assert result.returncode == 0 and "Usage" in result.stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("report", "--dataset", "nonesuch"), "sample"),
-        (("report", "-p", "epochs=-1"), "epochs"),
-        (("report", "-p", "epoch=3"), "epochs"),
-        (("report", "-p", "epochs"), "name=value"),
-        (("report", "--only", "99"), "01_eda"),
-        (("data", "check", "folder:/nowhere"), "/nowhere"),
-        (("data", "add", "polyu", "a.zip"), "knows: sidd, renoir"),
-        (("data", "fetch", "renoir"), "casestudy data add renoir"),
-        (("train", "ridnett"), "autoencoder, cbdnet, pridnet, pridnet-half, ridnet, drunet"),
-        (("train", "ridnet", "--recipe", "relaesed"), "Known: released"),
-        (("train", "pridnet", "--start", "released"), "pridnet-half"),
-        (("train", "ridnet", "--recipe", "released", "--max-pairs", "9"), "--max-pairs"),
-        (("evaluate", "ridnett"), "autoencoder, cbdnet, pridnet-half, ridnet, drunet"),
-        (("release", "pridnet"), "pridnet-half"),
-        (("quantize", "ridnet", "--to", "int4"), "dynamic-int8"),
-        (("quantize", "ridnet", "--floats", "eam9"), "eam1"),
-        (("train", "autoencoder", "--learning-rate", "0"), "learning_rate"),
-        (("train", "autoencoder", "--dataset", "nonesuch"), "sample"),
-        (("train", "autoencoder", "--filters", "-4"), "filters"),
-        (("train", "autoencoder", "--seed", "-1"), "seed"),
-        (("train", "autoencoder", "--run", "../outside"), "cannot name a run"),
-        (("train", "cbdnet", "--loss", "cbdnet", "--protocol", "article"), "use loss=mse"),
-        (("evaluate", "autoencoder", "--dataset", "sample", "--output", "."), "is a folder"),
-        (("quantize", "autoencoder", "--output", "/dev/null/a.tflite"), "cannot be written"),
-        (("denoise", "x" * 300, "a.png"), "File name too long"),
-        (("denoise", "a.png", "x" * 300), "File name too long"),
-    ],
-)
-def test_a_wrong_argument_is_one_message_and_exit_code_1(arguments, message, tmp_path):
-    result = casestudy(*arguments, cwd=tmp_path)
-    assert result.returncode == 1
-    assert message in result.stderr and "Traceback" not in result.stderr
+WRONG = [
+    (("report", "--dataset", "nonesuch"), "sample"),
+    (("report", "-p", "epochs=-1"), "epochs"),
+    (("report", "-p", "epoch=3"), "epochs"),
+    (("report", "-p", "epochs"), "name=value"),
+    (("report", "--only", "99"), "01_eda"),
+    (("data", "check", "folder:/nowhere"), "/nowhere"),
+    (("data", "add", "polyu", "a.zip"), "knows: sidd, renoir"),
+    (("data", "fetch", "renoir"), "casestudy data add renoir"),
+    (("train", "ridnett"), "autoencoder, cbdnet, pridnet, pridnet-half, ridnet, drunet"),
+    (("train", "ridnet", "--recipe", "relaesed"), "Known: released"),
+    (("train", "pridnet", "--start", "released"), "pridnet-half"),
+    (("train", "ridnet", "--recipe", "released", "--max-pairs", "9"), "--max-pairs"),
+    (("evaluate", "ridnett"), "autoencoder, cbdnet, pridnet-half, ridnet, drunet"),
+    (("release", "pridnet"), "pridnet-half"),
+    (("train", "autoencoder", "--learning-rate", "0"), "learning_rate"),
+    (("train", "autoencoder", "--dataset", "nonesuch"), "sample"),
+    (("train", "autoencoder", "--filters", "-4"), "filters"),
+    (("train", "autoencoder", "--seed", "-1"), "seed"),
+    (("train", "autoencoder", "--run", "../outside"), "cannot name a run"),
+    (("train", "cbdnet", "--loss", "cbdnet", "--protocol", "article"), "use loss=mse"),
+    (("evaluate", "autoencoder", "--dataset", "sample", "--output", "."), "is a folder"),
+    (("quantize", "autoencoder", "--output", "/dev/null/a.tflite"), "cannot be written"),
+    (("denoise", "x" * 300, "a.png"), "File name too long"),
+    (("denoise", "a.png", "x" * 300), "File name too long"),
+]
+
+# Of all calls in one process, so that what one imports is seen.
+CALLS = """
+import contextlib, io, json, sys
+from casestudy.commands.main import main
+
+refusals = []
+for sys.argv[1:] in json.loads(sys.argv[1]):
+    with contextlib.redirect_stderr(io.StringIO()) as error:
+        try:
+            main()
+        except SystemExit as end:
+            refusals.append((end.code, error.getvalue()))
+print(json.dumps([refusals, list(sys.modules)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """Exit codes and messages of the wrong calls, and the modules that were imported for them."""
+    calls = json.dumps([arguments for arguments, _ in WRONG])
+    result = subprocess.run(
+        [sys.executable, "-c", CALLS, calls],
+        cwd=tmp_path_factory.mktemp("refused"),
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)), ids=lambda i: " ".join(WRONG[i][0])[:60])
+def test_a_wrong_argument_is_one_message_and_exit_code_1(number, refused):
+    code, error = refused[0][number]
+    assert code == 1 and error.startswith("Error: ")
+    assert WRONG[number][1] in error and "Traceback" not in error
+
+
+def test_a_wrong_argument_is_refused_before_anything_large_is_imported(refused):
+    large = "keras", "tensorflow", "jax", "papermill", "nbformat", "matplotlib", "scipy", "skimage"
+    assert not set(large) & set(refused[1])
+
+
+def test_a_block_that_a_network_does_not_have_is_named():
+    refused = CliRunner().invoke(app, ["quantize", "ridnet", "--floats", "eam9"]).exception
+    assert "no block 'eam9'" in str(refused) and "eam1" in str(refused)
 
 
 def test_a_missing_dataset_says_how_to_get_it(tmp_path, monkeypatch):

@@ -9,13 +9,13 @@ from casestudy.commands import release
 from casestudy.data.patches import cut_patches
 from casestudy.models import build, released
 from casestudy.results import shipped
-from casestudy.training import recipes
+from casestudy.training.settings import recipe
 from casestudy.training.train import train
 
 
 def manifest(start=None, **identity):
     settings = {"schedule": "cosine", "clip_norm": 0.0, "seed": 0, "max_minutes": 0.0}
-    settings |= {k: v for k, v in recipes.recipe("released", "ridnet").items() if k != "bfloat16"}
+    settings |= {k: v for k, v in recipe("released", "ridnet").items() if k != "bfloat16"}
     settings |= {"network": "ridnet", "precision": "float32"} | identity
     settings |= {"renoir source": [0.12, "own", 0.3], "mixed noise source": [0.25, "mixture", 0.0]}
     part = {"dataset": "polyu-frames", "patches": 5, "patch size": 160}

@@ -9,16 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from casestudy import CaseStudyError
-from casestudy.commands.report.batch import MODELS, Batch
-from casestudy.commands.report.notebooks import Notebook, choose, find_notebooks, with_needs
+from casestudy.commands.report.notebooks import (
+    MODELS,
+    Notebook,
+    choose,
+    find_notebooks,
+    notebook_files,
+    with_needs,
+)
 from casestudy.data.catalogue import load_pairs
-from casestudy.data.experiment import refuse_unusable
-from casestudy.data.patches import read_table
 from casestudy.data.settings import check_parameters
 from casestudy.files.folders import absolute, project_root, reports_root, run_name
 from casestudy.files.provenance import hash_text
 from casestudy.files.writing import only_writer
-from casestudy.results.comparison import load_scores, runs_beside
 from casestudy.training.settings import Parameters
 
 
@@ -53,17 +56,24 @@ def report(
     """
     dataset = absolute(dataset)
     folder = (reports or reports_root()).resolve() / run_name(dataset, run)
-    found = find_notebooks((notebooks or project_root() / "notebooks").resolve())
-    chosen = choose(found, only)
+    files = notebook_files((notebooks or project_root() / "notebooks").resolve())
+    chosen = choose(files, only)
+    values = _checked(dataset, parameters or {})
+    data_hash = hash_text(dataset, *(pair.fingerprint() for pair in load_pairs(dataset)))
+    # Imported after these checks: papermill and nbformat take seconds to import.
+    from casestudy.commands.report.batch import Batch
+    from casestudy.data.experiment import refuse_unusable
+    from casestudy.results.comparison import load_scores, runs_beside
+
+    found = find_notebooks(files)
     plan = with_needs(found, chosen)
     planned = [found[stem] for stem in plan]
-    values = _checked(dataset, parameters or {}, planned)
+    _check_declared(values, planned)
     for other in set(runs_beside(folder, values.get("beside", "")).values()) - {folder}:
         load_scores(other)
     # Those that only look at the data also run on pairs that are to test on.
     if any("max_test_patches" in notebook.parameters for notebook in planned):
         refuse_unusable(dataset, **values)
-    data_hash = hash_text(dataset, *(pair.fingerprint() for pair in load_pairs(dataset)))
     with only_writer(folder, "Put this right"), _ended_by_sigterm():
         _refuse_results_of_another(folder, dataset)
         _remove_leftovers(folder)
@@ -97,6 +107,9 @@ def _remove_leftovers(folder: Path) -> None:
 
 def _refuse_results_of_another(folder: Path, dataset: str) -> None:
     """Refuse to mix results: two folders of pairs with the same last name would share a run."""
+    # Imported here for a fast start-up.
+    from casestudy.data.patches import read_table
+
     file = folder / "scores" / "noisy.csv"
     if file.exists() and (theirs := read_table(file)["dataset"].iloc[0]) != dataset:
         raise CaseStudyError(
@@ -104,15 +117,17 @@ def _refuse_results_of_another(folder: Path, dataset: str) -> None:
         )
 
 
-def _checked(
-    dataset: str, parameters: Mapping[str, object], planned: list[Notebook]
-) -> dict[str, object]:
-    """Return the parameters in their types, checked alone and with what notebooks declare."""
+def _checked(dataset: str, parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters in their types."""
     for name, option in {"dataset": "--dataset", "run_folder": "--run"}.items():
         if name in parameters:
             raise CaseStudyError(f"{name} is set by {option}, not by -p.")
     check_parameters({"dataset": dataset})
-    values = check_parameters(parameters, Parameters)
+    return check_parameters(parameters, Parameters)
+
+
+def _check_declared(values: Mapping[str, object], planned: list[Notebook]) -> None:
+    """Check the parameters together with those that notebooks declare."""
     known = {name for notebook in planned for name in notebook.parameters}
     if unknown := sorted(values.keys() - known):
         raise CaseStudyError(
@@ -130,4 +145,3 @@ def _checked(
             check_parameters(declared, Parameters)
         except CaseStudyError as error:
             raise CaseStudyError(f"{notebook.stem}: {error}") from None
-    return values

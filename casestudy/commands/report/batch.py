@@ -22,13 +22,12 @@ from casestudy.commands.report.markers import (
     read_marker,
     write_marker,
 )
-from casestudy.commands.report.notebooks import Notebook
+from casestudy.commands.report.notebooks import MODELS, Notebook
 from casestudy.commands.report.pages import Page, in_words, write_page
 from casestudy.files import provenance
 from casestudy.files.writing import written_whole
 from casestudy.results.comparison import runs_beside
 
-MODELS = "models"  # where `casestudy train` may be at work meanwhile
 _OWN_SUFFIXES = (".ipynb", ".html", ".failed.ipynb", ".failed.html")
 
 

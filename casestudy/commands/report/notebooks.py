@@ -1,14 +1,18 @@
 """The numbered notebooks: what they declare, and what they need of each other."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-
-import nbformat
-import papermill
+from typing import TYPE_CHECKING
 
 from casestudy import CaseStudyError
+
+if TYPE_CHECKING:  # nbformat and papermill take seconds to import
+    import nbformat
+
+MODELS = "models"  # in a run folder; `casestudy train` may be at work there meanwhile
 
 _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 
@@ -18,7 +22,7 @@ class Notebook:
     """A numbered notebook of the notebooks folder."""
 
     path: Path  # for example notebooks/03_autoencoder.ipynb
-    source: nbformat.NotebookNode
+    source: "nbformat.NotebookNode"
     parameters: dict[str, str]  # of the cell tagged `parameters`: defaults, as code, by name
     needs: tuple[str, ...]  # stems of the earlier notebooks whose results it reads, in order
 
@@ -48,23 +52,37 @@ class Notebook:
         return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
-def find_notebooks(folder: Path) -> dict[str, Notebook]:
+def notebook_files(folder: Path) -> dict[str, Path]:
     """Return the notebooks `NN_name.ipynb` of a folder by stem, in order of their numbers.
 
     Raises
     ------
     CaseStudyError
-        If there are none; if one cannot be read, does not have exactly one cell tagged
-        `parameters`, or needs itself or a later one.
+        If there are none.
     """
     paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         raise CaseStudyError(f"No notebook named like 01_name.ipynb in {folder}.")
-    stems = [path.stem for path in paths]
-    return {path.stem: _read(path, stems) for path in paths}
+    return {path.stem: path for path in paths}
+
+
+def find_notebooks(files: dict[str, Path]) -> dict[str, Notebook]:
+    """Return the content of notebooks by stem.
+
+    Raises
+    ------
+    CaseStudyError
+        If one cannot be read, does not have exactly one cell tagged `parameters`, or needs itself
+        or a later one.
+    """
+    return {stem: _read(path, list(files)) for stem, path in files.items()}
 
 
 def _read(path: Path, stems: list[str]) -> Notebook:
+    # Imported here for a fast start-up.
+    import nbformat
+    import papermill
+
     try:
         source = nbformat.read(path, as_version=4)
     except Exception as error:
@@ -81,7 +99,7 @@ def _read(path: Path, stems: list[str]) -> Notebook:
     return Notebook(path, source, defaults, _needed(path, source, stems))
 
 
-def _needed(path: Path, source: nbformat.NotebookNode, stems: list[str]) -> tuple[str, ...]:
+def _needed(path: Path, source: "nbformat.NotebookNode", stems: list[str]) -> tuple[str, ...]:
     patterns = source.metadata.get("casestudy", {}).get("needs", [])
     needed = [stem for stem in stems if any(fnmatch(stem, pattern) for pattern in patterns)]
     if needed and needed[-1] >= path.stem:
@@ -92,8 +110,8 @@ def _needed(path: Path, source: nbformat.NotebookNode, stems: list[str]) -> tupl
     return tuple(needed)
 
 
-def choose(notebooks: dict[str, Notebook], only: tuple[str, ...]) -> list[str]:
-    """Return the stems of the notebooks that `only` names or numbers; all if it is empty.
+def choose(notebooks: Collection[str], only: tuple[str, ...]) -> list[str]:
+    """Return those of the stems that `only` names or numbers; all if it is empty.
 
     Raises
     ------
