@@ -1,5 +1,6 @@
 """What many tests need: a cache of their own, small pairs of their own, and a browser."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from casestudy.files.folders import data_root
 needs_polyu = pytest.mark.skipif(
     not (data_root() / "polyu" / "CroppedImages").is_dir(), reason="PolyU is not downloaded"
 )
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A worker for each core: threads of their own would wait for each other.
+    os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 # Each is as long as several others: begun last, one would run alone.

@@ -30,7 +30,12 @@ SMALL = {
     "05_pridnet": TRAINING | {"filters": 8},
     "06_ridnet": TRAINING | {"filters": 8},
     "07_comparison": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
-    "08_quantization": {"patch_size": 64, "max_pairs": 8, "max_test_patches": 4},
+    "08_quantization": {
+        "patch_size": 64,
+        "max_pairs": 8,
+        "max_test_patches": 4,
+        "network": "autoencoder",
+    },
     "09_conclusions": {"patch_size": 64, "max_pairs": 8},
     "10_your_photo": {},
 }

@@ -33,7 +33,7 @@ from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.devices import device_names, on_gpu
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.training.checkpoint import delete_checkpoint, load_checkpoint, save_checkpoint
-from casestudy.training.losses import PSNR, level_map_loss
+from casestudy.training.losses import PSNR, level_map_loss, negative_psnr
 from casestudy.training.manifest import load_training, read_manifest
 from casestudy.training.optimizers import Muon
 from casestudy.training.settings import LOSSES, TrainingSettings
@@ -176,9 +176,10 @@ class Training:
             settings.learning_rate, global_clipnorm=settings.clip_norm or None
         )
         self.trained = with_level_map(self.model) if with_map else self.model
+        image_loss = negative_psnr if loss.image == "psnr" else loss.image
         self.trained.compile(
             self.optimizer,
-            {"denoised": loss.image, LEVEL_MAP: level_map_loss} if with_map else loss.image,
+            {"denoised": image_loss, LEVEL_MAP: level_map_loss} if with_map else image_loss,
             loss_weights={"denoised": 1, LEVEL_MAP: loss.map_weight} if with_map else None,
             metrics={"denoised": [PSNR()]} if with_map else [PSNR()],
             steps_per_execution=STEPS_ON_GPU if on_gpu() else 1,

@@ -1,4 +1,4 @@
-"""CBDNet's loss on the noise level map, and PSNR as a metric of training.
+"""CBDNet's loss on the noise level map, and PSNR as a loss and as a metric of training.
 
 Guo et al., "Toward Convolutional Blind Denoising of Real Photographs", CVPR 2019,
 arXiv:1807.04686, sections 3.2 and 3.3.
@@ -12,6 +12,7 @@ from keras import ops
 
 ALPHA = 0.3  # weight of over-estimating noise; under-estimating weighs 1 - ALPHA
 ASYMMETRIC_WEIGHT, SMOOTHNESS_WEIGHT = 0.5, 0.05
+SMALLEST_ERROR = 1e-6  # a PSNR of 60 dB
 
 
 def asymmetric_loss(level_map, estimate):
@@ -37,6 +38,17 @@ def level_map_loss(level_map, estimate):
     """Return the loss that CBDNet adds to the image's error: 0.5 asymmetric + 0.05 variation."""
     asymmetric = ASYMMETRIC_WEIGHT * asymmetric_loss(level_map, estimate)
     return asymmetric + SMOOTHNESS_WEIGHT * total_variation(estimate)
+
+
+def negative_psnr(clean, denoised):
+    """Return minus the mean PSNR of the images in dB.
+
+    The logarithm makes a tenth of the error worth as much in an image with weak noise as in one
+    with strong noise. HINet (Chen et al., 2021, arXiv:2105.06086) and NAFNet minimise it, too. The
+    error has a floor, `SMALLEST_ERROR`, so the gradient of a perfect image is finite.
+    """
+    error = ops.mean(ops.square(denoised - clean), axis=(1, 2, 3))
+    return ops.mean(10 * ops.log10(error + SMALLEST_ERROR))
 
 
 class PSNR(keras.metrics.Mean):

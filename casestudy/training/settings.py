@@ -19,13 +19,14 @@ RECIPE = "released"  # the only one: see `casestudy.training.recipes`
 class Loss:
     """What a training minimises."""
 
-    image: str  # error of the image, by its name in Keras: "mse" or "mae"
+    image: str  # error of the image, by its name in Keras; or "psnr": `negative_psnr`
     map_weight: float = 0  # of `casestudy.training.losses.level_map_loss`, which is added
 
 
 LOSSES = {
     "mse": Loss("mse"),
     "mae": Loss("mae"),
+    "psnr": Loss("psnr"),
     "cbdnet": Loss("mse", map_weight=1),
     # An image's absolute error is larger than its squared error, by about this factor.
     "cbdnet-mae": Loss("mae", map_weight=20),
@@ -54,8 +55,9 @@ class TrainingSettings(Settings):
     )
     loss: Literal[tuple(LOSSES)] = Field(
         "mse",
-        description="Mean squared error (mse) or absolute error (mae) of the image. cbdnet adds "
-        "CBDNet's loss on its noise level map to the mse, cbdnet-mae to the mae.",
+        description="Mean squared error (mse), absolute error (mae) or negative PSNR (psnr) of the "
+        "image. cbdnet adds CBDNet's loss on its noise level map to the mse, cbdnet-mae to the "
+        "mae.",
     )
     optimizer: Literal["adam", "muon"] = Field(
         "adam", description="muon, adapted to convolutions, needs fewer steps than adam."

@@ -33,7 +33,7 @@ from casestudy.models import RECOMMENDED
 from casestudy.results.metrics import denoise_patches, score
 from casestudy.results.quantized import measure_variants, sensitivity
 
-SIZES = {"autoencoder": {}, "cbdnet": {"filters": 8}, "pridnet": {"filters": 4}, "ridnet": {}}
+SIZES = {"autoencoder": 8, "cbdnet": 8, "pridnet": 4, "ridnet": 16}  # filters
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def written(content, folder):
 
 @pytest.mark.parametrize("name", SIZES)
 def test_floats_compute_what_keras_computes_at_any_size(name, noisy, tmp_path):
-    model = models.build(name, **SIZES[name])
+    model = models.build(name, filters=SIZES[name])
     denoiser = litert_denoiser(written(convert(model, "float32"), tmp_path), name)
     for images in (noisy, noisy[:1, :33, :17]):
         np.testing.assert_allclose(denoiser(images), network_denoiser(model)(images), atol=1e-5)
@@ -56,7 +56,7 @@ def test_floats_compute_what_keras_computes_at_any_size(name, noisy, tmp_path):
 
 def test_dilated_convolutions_are_single_operations():
     """RIDNet has 50 convolutions, 12 of them dilated; not one needs SpaceToBatch."""
-    interpreter = Interpreter(model_content=convert(models.build("ridnet"), "float32"))
+    interpreter = Interpreter(model_content=convert(models.build("ridnet", filters=16), "float32"))
     operations = Counter(op["op_name"] for op in interpreter._get_ops_details())
     assert operations["CONV_2D"] == 50
     assert operations.keys() == {"CONV_2D", "ADD", "CONCATENATION", "MEAN", "LOGISTIC", "MUL"}
@@ -93,7 +93,7 @@ def test_what_the_converter_makes_has_all_weights_in_floats_or_in_8_bits(tmp_pat
 
 def test_the_image_itself_stays_in_floats(noisy, tmp_path):
     """A network that finds no noise must return its input, not one of 8 bits."""
-    model = models.build("ridnet")
+    model = models.build("ridnet", filters=16)
     last = model.get_layer("residual")
     last.set_weights([np.zeros_like(weight) for weight in last.get_weights()])
     denoiser = litert_denoiser(written(convert(model, "int8", [noisy]), tmp_path), "ridnet")
@@ -102,7 +102,7 @@ def test_the_image_itself_stays_in_floats(noisy, tmp_path):
 
 def test_blocks_can_stay_in_floats(noisy):
     """The four modules of RIDNet hold nearly all of its weights."""
-    model = models.build("ridnet")
+    model = models.build("ridnet", filters=32)
     whole = len(convert(model, "float32"))
     modules = [f"eam{number}" for number in range(1, 5)]
     assert len(convert(model, "int8", [noisy], modules)) > 0.9 * whole
@@ -119,9 +119,9 @@ def test_a_block_of_one_layer_can_stay_in_floats(noisy):
 
 
 def test_what_suffers_stays_in_floats_beside_the_blocks_asked_for(noisy):
-    content = convert(models.build("ridnet"), "int8", [noisy], ["eam1"])
+    content = convert(models.build("ridnet", filters=16), "int8", [noisy], ["eam1"])
     tensors = Interpreter(model_content=content).get_tensor_details()
-    (head,) = (t for t in tensors if tuple(t["shape"]) == (64, 3, 3, 3))
+    (head,) = (t for t in tensors if tuple(t["shape"]) == (16, 3, 3, 3))
     assert head["dtype"] is np.float32
 
 

@@ -22,18 +22,15 @@ def cache(tmp_path_factory):
         yield
 
 
-@pytest.mark.parametrize(("network", "at_most_db"), [("autoencoder", 0.25), ("cbdnet", 0.1)])
-def test_eight_bits_cost_a_released_network_little(network, at_most_db):
-    """On simulated captures of scenes that it was not calibrated on.
-
-    The autoencoder has no skip: in it, the picture itself goes through 8 bits.
-    """
+def test_eight_bits_cost_a_released_network_little():
+    """On simulated captures of scenes that it was not calibrated on."""
+    network = "cbdnet"
     test = open_experiment("sample", patch_size=128).test.spread(8)
     file = openvino_file(network)
     assert openvino_file(network) == file  # the second time it is there
     whole = score(network, network_denoiser(models.load(network)), test)
     eight_bits = score(network, openvino_denoiser(file, network), test)
-    assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - at_most_db
+    assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - 0.1
     assert file.with_suffix(".bin").stat().st_size < 0.3 * 4 * models.load(network).count_params()
 
 

@@ -29,10 +29,10 @@ name = f"folder:{sys.argv[1]}"
 patches = cut_patches(name, load_pairs(name), size=32)
 with all_devices() as devices:
     pass
-model = build("drunet", 0, filters=4)
+model = build("autoencoder", 0, filters=4)
 settings = {"batch_size": 8, "optimizer": sys.argv[4]}
 history = train(model, patches, patches.spread(6), 2, Path(sys.argv[2]), **settings)
-scores = score("DRUNet", network_denoiser(model), patches.spread(6), batch_size=3)
+scores = score("autoencoder", network_denoiser(model), patches.spread(6), batch_size=3)
 columns = history["loss"], history["val_loss"], scores["psnr_db"], history["learning_rate"]
 print(json.dumps([devices, *map(list, columns)]))
 """
@@ -45,7 +45,8 @@ def train_on(devices, backend, optimizer, pair_folder, folder):
         | {
             "KERAS_BACKEND": backend,
             "JAX_PLATFORMS": "cpu",
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} "
+            "--xla_backend_optimization_level=0",  # compiles faster
         },
         capture_output=True,
         text=True,

@@ -49,12 +49,12 @@ def test_slimmer_variants_have_fewer_parameters(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("size", [(37, 50), (1, 1), (64, 16)])
-def test_a_denoised_image_has_the_size_of_the_noisy_one(name, size):
+def test_a_denoised_image_has_the_size_of_the_noisy_one(name):
     denoise = network_denoiser(build(name, filters=4))
-    denoised = denoise(np.random.default_rng(0).random((2, *size, 3), np.float32))
-    assert denoised.shape == (2, *size, 3) and denoised.dtype == np.float32
-    assert np.isfinite(denoised).all()
+    for size in [(37, 50), (1, 1), (64, 16)]:
+        denoised = denoise(np.random.default_rng(0).random((2, *size, 3), np.float32))
+        assert denoised.shape == (2, *size, 3) and denoised.dtype == np.float32
+        assert np.isfinite(denoised).all()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -65,9 +65,9 @@ def test_padding_does_not_touch_images_that_need_none(name):
     np.testing.assert_array_equal(network_denoiser(model)(noisy), model.predict_on_batch(noisy))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", models.released.titles())
 def test_gradients_reach_every_weight(name):
-    # At full width: the only hidden unit of a slim network's attention may be dead from the start.
+    # As wide as released: the only hidden unit of a slim attention may be dead from the start.
     model = build(name)
     optimizer = keras.optimizers.SGD(momentum=0.9)  # its momentum is the gradient, scaled
     model.compile(optimizer, "mse")
@@ -156,7 +156,12 @@ def test_tensorflow_and_jax_give_the_same_output(tmp_path):
         expected[name] = model.predict_on_batch(noisy)
     subprocess.run(
         [sys.executable, "-c", PREDICT, str(tmp_path)],
-        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env=os.environ
+        | {
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            "XLA_FLAGS": "--xla_backend_optimization_level=0",  # compiles faster
+        },
         check=True,
     )
     for name, output in expected.items():

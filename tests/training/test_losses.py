@@ -3,7 +3,13 @@ import pytest
 
 from casestudy.data.batches import UNKNOWN
 from casestudy.results.metrics import psnr
-from casestudy.training.losses import PSNR, asymmetric_loss, level_map_loss, total_variation
+from casestudy.training.losses import (
+    PSNR,
+    asymmetric_loss,
+    level_map_loss,
+    negative_psnr,
+    total_variation,
+)
 
 
 def constant(value):
@@ -41,6 +47,15 @@ def test_the_level_maps_loss_is_weighted_as_in_the_paper():
     expected = 0.5 * float(asymmetric_loss(constant(0.3), estimate))
     expected += 0.05 * 0.01 / 5  # one of five differences along a row
     assert float(level_map_loss(constant(0.3), estimate)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_psnr_loss_is_minus_the_mean_psnr_of_the_images():
+    rng = np.random.default_rng(0)
+    clean = rng.random((3, 8, 8, 3), np.float32)
+    denoised = clean + np.array([0.01, 0.1, 0.3], np.float32)[:, None, None, None]
+    assert float(negative_psnr(clean, clean)) == pytest.approx(-60)
+    expected = [psnr(c, d) for c, d in zip(clean, denoised, strict=True)]
+    assert float(negative_psnr(clean, denoised)) == pytest.approx(-np.mean(expected), abs=0.02)
 
 
 def test_the_metric_is_the_mean_psnr_of_the_clipped_images():

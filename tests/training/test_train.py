@@ -181,14 +181,13 @@ class TestSettings:
 
 
 class TestCbdnetLoss:
-    @pytest.mark.parametrize("loss", ["cbdnet", "cbdnet-mae"])
-    def test_it_teaches_the_noise_level(self, tmp_path, loss):
+    def test_it_teaches_the_noise_level(self, tmp_path):
         """On captures whose noise is known, the map comes to be as strong as the noise."""
         pairs = [pair for pair in load_pairs("sample") if pair.scene == "coffee"]
         patches = cut_patches("sample", pairs, size=64).spread(24)
         untrained, model = (build("cbdnet", 0, filters=8) for _ in range(2))
-        settings = {"batch_size": 8, "crop_size": 32, "learning_rate": 3e-3}
-        train(model, patches, patches.spread(4), 30, tmp_path, loss=loss, **settings)
+        settings = {"batch_size": 4, "crop_size": 32, "learning_rate": 3e-3}
+        train(model, patches, patches.spread(4), 15, tmp_path, loss="cbdnet-mae", **settings)
         before, after = (
             np.abs(table["estimated"] - table["true"]).mean()
             for table in (noise_estimates(network, patches) for network in (untrained, model))
@@ -285,9 +284,8 @@ class TestStop:
     @pytest.mark.parametrize(
         ("name", "precision"),
         [
-            ("autoencoder", "float32"),
+            ("autoencoder", "mixed_bfloat16"),
             ("cbdnet", "float32"),
-            ("ridnet", "mixed_bfloat16"),
         ],
     )
     def test_a_stopped_training_ends_as_one_that_was_not(
@@ -525,7 +523,7 @@ class TestKill:
         assert code == 0
         rng = random.Random(0)
         killed, continued, damaged, told = tmp_path / "killed", 0, 0, 0
-        for attempt in range(8):
+        for attempt in range(5):
             code, output = self.run(
                 pair_folder, killed, rng.uniform(0, 1), in_checkpoint=attempt % 2 == 1
             )
