@@ -74,7 +74,7 @@ def open_experiment(
     run_folder : str
         Folder for scores and models; "" means `reports/<dataset>` in the project.
     split_seed : int
-        Decides the split, where the dataset does not.
+        Decides the split, unless the dataset has one of its own.
     split_by : {"", "scene", "image"}
         See `casestudy.data.patches.split_pairs`; "" is as the protocol says.
     protocol : {"native", "article"}

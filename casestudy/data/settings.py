@@ -55,7 +55,7 @@ class DataSettings(Settings):
     )
     run_folder: str = Field("", description="Folder for results.  [default: reports/DATASET]")
     split_seed: int = Field(
-        0, ge=0, lt=2**32, description="Decides the split, where the dataset does not."
+        0, ge=0, lt=2**32, description="Decides the split, unless the dataset has one."
     )
     split_by: Literal["", "scene", "image"] = Field(
         "", description="What is drawn to test on.  [default: image if --protocol article]"

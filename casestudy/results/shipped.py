@@ -4,6 +4,7 @@ Most of the test sets are not part of the package. `casestudy release` writes th
 network on every image; `tests/benchmarks/test_classical.py` measures those of the filters.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -113,12 +114,14 @@ def recommendation(standings: pd.DataFrame) -> str:
         From `standings`.
     """
     title = recommended()
-    scored = standings.dropna(subset=[title])
-    gains = (scored[title] - scored[NOISY]).reindex(REAL).dropna()
-    gained = ", ".join(f"{db:.2f} dB on `{name}`" for name, db in gains.items())
+    scored = standings.dropna(subset=[title]).filter(NAMES, axis=0)
+    gains = scored[[title, FILTER]].sub(scored[NOISY], axis=0)
+    gained = [f"{db:.1f} dB on {NAMES[name]}" for name, db in gains[title].items()]
     return (
-        f"Take **{title}**. On photographs with real noise that it was not trained on, it gains "
-        f"{gained}. {losses(standings)}"
+        f"Take **{title}**. It was tested on photographs with real noise that it was not trained "
+        f"on. There it raises the PSNR of the noisy photograph by {_listed(gained)}. Non-Local "
+        f"Means, a filter, raises it by {_listed([f'{db:.1f}' for db in gains[FILTER]])} dB. "
+        f"{losses(standings)}"
     )
 
 
@@ -127,15 +130,25 @@ def losses(standings: pd.DataFrame) -> str:
 
     Of several networks that are better on a set, the best one is named.
     """
-    ahead = standings.drop(columns=NOISY).sub(standings[recommended()], axis=0)
+    title = recommended()
+    short = title.partition(",")[0]
+    ahead = standings.drop(columns=NOISY).sub(standings[title], axis=0)
     networks = ahead.drop(columns=FILTER).dropna(how="all")
     best = pd.DataFrame({"db": networks.max(axis=1), "method": networks.idxmax(axis=1)})
-    text = f"Non-Local Means is better on {_listed(ahead[FILTER]) or 'none of the test sets'}."
-    for method, sets in best.groupby("method"):
-        if listed := _listed(sets["db"]):
-            text += f" {method} is better on {listed}."
-    return text
+    sentences = []
+    for method, sets in [("Non-Local Means", ahead[FILTER]), *best["db"].groupby(best["method"])]:
+        names = [
+            f"{NAMES.get(name, f'`{name}`')} (by {db:.2f} dB)"
+            for name, db in sets.items()
+            if db > 0
+        ]
+        if names:
+            sentences.append(f"{method} beats {short} on {_listed(names)}.")
+    if not (ahead[FILTER] > 0).any():
+        sentences.insert(0, f"{short} beats Non-Local Means on every test set.")
+    return " ".join(sentences)
 
 
-def _listed(ahead: pd.Series) -> str:
-    return ", ".join(f"`{name}` (by {db:.2f} dB)" for name, db in ahead.items() if db > 0)
+def _listed(items: Sequence[str]) -> str:
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last

@@ -55,9 +55,9 @@ class TrainingSettings(Settings):
     )
     loss: Literal[tuple(LOSSES)] = Field(
         "mse",
-        description="Mean squared error (mse), absolute error (mae) or negative PSNR (psnr) of the "
-        "image. cbdnet adds CBDNet's loss on its noise level map to the mse, cbdnet-mae to the "
-        "mae.",
+        description="Mean squared error (mse), absolute error (mae) or negative PSNR (psnr) of "
+        "the image. cbdnet adds CBDNet's loss on its noise level map to the mse, cbdnet-mae to "
+        "the mae.",
     )
     optimizer: Literal["adam", "muon"] = Field(
         "adam", description="muon, adapted to convolutions, needs fewer steps than adam."

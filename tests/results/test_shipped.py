@@ -56,7 +56,9 @@ def test_the_recommendation_names_gains_on_real_noise_and_losses():
     )
     text = shipped.recommendation(standings)
     assert text.startswith(f"Take **{title}**.")
-    assert "3.75 dB on `phones`, 3.50 dB on `polyu`" in text
-    assert "Non-Local Means is better on `phones` (by 0.25 dB)." in text
-    assert text.endswith("RIDNet is better on `polyu` (by 0.50 dB).") and "CBDNet" not in text
-    assert "better on none" in shipped.recommendation(standings.drop(index="phones"))
+    assert "by 3.8 dB on phones and 3.5 dB on PolyU." in text
+    assert "Means, a filter, raises it by 4.0 and 2.0 dB." in text
+    assert "Non-Local Means beats DRUNet on phones (by 0.25 dB)." in text
+    assert text.endswith("RIDNet beats DRUNet on PolyU (by 0.50 dB).") and "CBDNet" not in text
+    text = shipped.recommendation(standings.drop(index="phones"))
+    assert "DRUNet beats Non-Local Means on every test set." in text
