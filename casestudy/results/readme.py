@@ -4,6 +4,7 @@ Scores are those of the model cards. Sizes and times are those of the reference 
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from casestudy.training.manifest import minutes, stages
 
 REFERENCE = project_root() / "reports" / "reference"
 INT8 = "LiteRT int8"
+LIMITS = Path(__file__).parent / "limits.csv"  # `tests/benchmarks/test_limits.py` measures it
 COLUMNS = NAMES | {"sample": "`sample`"}
 CHOICES = {
     "the best result": (RECOMMENDED, "casestudy denoise NOISY DENOISED"),
@@ -65,6 +67,21 @@ def seconds_for(megapixels: int) -> str:
     """Return how long the recommended network takes, as text."""
     seconds = megapixels * _costs().loc[NETWORKS[RECOMMENDED].title, "seconds_per_megapixel"]
     return f"{seconds:.0f} seconds"
+
+
+def limits() -> str:
+    """Return what the recommended network makes of pictures of other kinds, in words."""
+    found = pd.read_csv(LIMITS).set_index(["picture", "method"]).unstack()
+    gains = found["psnr_db"].sub(found["psnr_db", "noisy"], axis=0)[RECOMMENDED]
+    stars = 100 * found["kept"].loc["night sky"]
+    name = NETWORKS[RECOMMENDED].title.partition(",")[0]
+    return (
+        "The networks were not trained on night skies, scanned text or microscopy. In white noise "
+        f"of 25 levels, {name} gains {gains['text']:.1f} dB on a page of text and "
+        f"{gains['histology']:.1f} dB on a stained tissue. Of the faint stars of a deep sky, "
+        f"{stars[RECOMMENDED]:.0f} % keep half of their contrast (Non-Local Means: "
+        f"{stars['nlm']:.0f} %); the others vanish."
+    )
 
 
 def _costs() -> pd.DataFrame:
