@@ -221,7 +221,8 @@ def plot_history(history: pd.DataFrame, noisy_psnr_db: np.ndarray | None = None)
     fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
     left.plot(history["epoch"], history["loss"], "o-", color=CLEAN, label="training")
     left.plot(history["epoch"], history["val_loss"], "s-", color=NOISY, label="validation")
-    left.set(ylabel="loss", yscale="log")
+    errors = (history[["loss", "val_loss"]] > 0).all(axis=None)  # a negative PSNR is in dB
+    left.set(ylabel="loss" if errors else "loss (dB)", yscale="log" if errors else "linear")
     left.legend()
     right.plot(history["epoch"], history["val_psnr_db"], "s-", color=NOISY, label="denoised")
     if noisy_psnr_db is not None:
