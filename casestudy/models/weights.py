@@ -1,8 +1,8 @@
 """Weights on disk, in safetensors files, which hold nothing but named arrays of numbers."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
@@ -10,21 +10,22 @@ from safetensors.numpy import load_file, save_file
 from casestudy import CaseStudyError
 from casestudy.files.writing import written_whole
 
+if TYPE_CHECKING:  # Keras takes seconds to import
+    import keras
 
-def save_weights(model: keras.Model, path: Path, dtype: type = np.float32) -> None:
+
+def save_weights(model: "keras.Model", path: Path, dtype: type = np.float32) -> None:
     """Write a network's weights under names such as "eam1.residual.conv1/kernel".
 
     The file is complete or absent. `dtype` is float32 or float16; `load_weights` reads both.
     """
-    arrays = {
-        weight.path: keras.ops.convert_to_numpy(weight).astype(dtype) for weight in model.weights
-    }
+    arrays = {weight.path: weight.numpy().astype(dtype) for weight in model.weights}
     with written_whole(path) as temporary:
         save_file(arrays, temporary)
         temporary.chmod(0o644)  # or only its owner could read it
 
 
-def load_weights(model: keras.Model, path: Path) -> None:
+def load_weights(model: "keras.Model", path: Path) -> None:
     """Load weights that `save_weights` wrote.
 
     Parameters

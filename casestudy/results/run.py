@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -22,6 +22,9 @@ from casestudy.results.comparison import file_name, load_scores
 from casestudy.results.metrics import denoise_patches, noisy_psnr_db, score
 from casestudy.results.shipped import FILTER
 from casestudy.training.manifest import seen, seen_scenes
+
+if TYPE_CHECKING:  # Keras takes seconds to import
+    import keras
 
 TRAINED_HERE = ", trained here"  # added to the title of a network that a run trained itself
 EXAMPLES = (0.1, 0.5, 0.9)  # quantiles of the noisy PSNR at which patches are shown
@@ -81,7 +84,7 @@ class Method:
 
     title: str  # its name in the comparison
     denoiser: Denoiser
-    model: keras.Model | None = None  # if it is a network
+    model: "keras.Model | None" = None  # if it is a network
     file: Path | None = None  # the weights of the network
 
 
@@ -103,7 +106,7 @@ def score_methods(experiment: Experiment, methods: Sequence[Method]) -> list[pd.
 
 
 def networks_to_test(
-    title: str, model: keras.Model, experiment: Experiment, released_name: str
+    title: str, model: "keras.Model", experiment: Experiment, released_name: str
 ) -> list[Method]:
     """Return the network that a notebook trained and the released one, in this order.
 

@@ -2,8 +2,8 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import pandas as pd
 
 from casestudy import CaseStudyError
@@ -11,10 +11,13 @@ from casestudy.data.catalogue import DATASETS
 from casestudy.files import provenance
 from casestudy.models.weights import load_weights
 
+if TYPE_CHECKING:  # Keras takes seconds to import
+    import keras
+
 ARTICLE_MEGAPIXELS = 6_912 * 256**2 / 1e6  # one epoch
 
 
-def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
+def load_training(model: "keras.Model", folder: Path) -> pd.DataFrame:
     """Load the best weights of a finished training into a network.
 
     Parameters
@@ -46,7 +49,7 @@ def load_training(model: keras.Model, folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / f"{model.name}.history.csv")
 
 
-def read_manifest(model: keras.Model, folder: Path) -> dict[str, object]:
+def read_manifest(model: "keras.Model", folder: Path) -> dict[str, object]:
     """Return the manifest that `train` wrote; see `load_training` for parameters and errors."""
     file = folder / f"{model.name}.json"
     if not file.exists():
