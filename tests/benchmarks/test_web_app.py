@@ -14,7 +14,9 @@ import pytest
 from app_pages import choose, denoise, png, served, sessions, upload, wait_for_photo
 
 from casestudy.commands.web_app import queue
+from casestudy.models import NETWORKS, RECOMMENDED
 
+TITLE = NETWORKS[RECOMMENDED].title
 SIDE = 1000  # px, of a square photograph of a megapixel
 SECONDS_TO_FORGET = 150  # Streamlit keeps the session of a closed page for two minutes
 
@@ -41,7 +43,7 @@ def test_opening(benchmark, browser, server):
 
 
 def test_first_result(benchmark, browser, server, tmp_path):
-    """8-bit RIDNet: until the result is seen, beside the command's time for the same file."""
+    """8 bits: until the result is seen, beside the command's time for the same file."""
     source = tmp_path / "photo.png"
     source.write_bytes(png(SIDE, SIDE))
     seconds = {"web app": [], "casestudy denoise": []}
@@ -66,12 +68,12 @@ def test_first_result(benchmark, browser, server, tmp_path):
         page = open_with_photo(open_page)
         benchmark.pedantic(take_turns, rounds=3, warmup_rounds=1)
     app, command = (statistics.median(found[1:]) for found in seconds.values())
-    print(f"\na photo of a megapixel, 8-bit RIDNet: seen after {app:.1f} s in the web app, ")
+    print(f"\na photo of a megapixel, {TITLE} in 8 bits: seen after {app:.1f} s in the web app, ")
     print(f"casestudy denoise takes {command:.1f} s")
 
 
 def test_memory_after_50_uploads(benchmark, browser, server):
-    """Each by a person of their own; Non-Local Means, and first one photo by 8-bit RIDNet."""
+    """Each by a person of their own; Non-Local Means, and first one photo by the recommended network in 8 bits."""
     address, process = server
     measured = {}
 
