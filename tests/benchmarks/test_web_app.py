@@ -73,7 +73,7 @@ def test_first_result(benchmark, browser, server, tmp_path):
 
 
 def test_memory_after_50_uploads(benchmark, browser, server):
-    """Each by a person of their own; Non-Local Means, and first one photo by the recommended network in 8 bits."""
+    """Each by a person of their own; Non-Local Means, and one photo by the recommended network."""
     address, process = server
     measured = {}
 
