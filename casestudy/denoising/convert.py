@@ -167,9 +167,9 @@ def usual_calibration() -> list[np.ndarray]:
         return calibration_images(open_experiment("sample", run).train)
 
 
-def calibration_images(training: Patches, count: int = 16) -> list[np.ndarray]:
-    """Return noisy patches to calibrate on, each (1, size, size, 3), float32 in [0, 1]."""
-    chosen = training.spread(count)
+def calibration_images(training: Patches) -> list[np.ndarray]:
+    """Return 16 noisy patches to calibrate on, each (1, size, size, 3), float32 in [0, 1]."""
+    chosen = training.spread(16)
     return [chosen.noisy([i]) for i in range(len(chosen))]
 
 

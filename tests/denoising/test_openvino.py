@@ -23,14 +23,17 @@ def cache(tmp_path_factory):
 
 
 def test_eight_bits_cost_a_released_network_little():
-    """On simulated captures of scenes that it was not calibrated on."""
-    network = "cbdnet"
+    """On simulated captures of scenes that it was not calibrated on.
+
+    The autoencoder has no skip: in it, the picture itself goes through 8 bits.
+    """
+    network = "autoencoder"
     test = open_experiment("sample", patch_size=128).test.spread(8)
     file = openvino_file(network)
     assert openvino_file(network) == file  # the second time it is there
     whole = score(network, network_denoiser(models.load(network)), test)
     eight_bits = score(network, openvino_denoiser(file, network), test)
-    assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - 0.1
+    assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - 0.25
     assert file.with_suffix(".bin").stat().st_size < 0.3 * 4 * models.load(network).count_params()
 
 
@@ -40,7 +43,9 @@ def test_the_command_denoises_by_it(tmp_path):
     noisy, clean = open_experiment("sample", patch_size=128).test.spread(1).crop(0, 0, 0, 100)
     Image.fromarray(noisy).save(tmp_path / "noisy.png")
     command = ["denoise", str(tmp_path / "noisy.png"), str(tmp_path / "denoised.png")]
-    run = CliRunner().invoke(app, [*command, "--model", "cbdnet", "--runtime", "openvino-int8"])
+    run = CliRunner().invoke(
+        app, [*command, "--model", "autoencoder", "--runtime", "openvino-int8"]
+    )
     assert run.exit_code == 0, run.output
     denoised = read_image(tmp_path / "denoised.png")
     assert abs(denoised - clean.astype(float)).mean() < abs(noisy - clean.astype(float)).mean()

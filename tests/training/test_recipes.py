@@ -13,7 +13,8 @@ from casestudy.data.sets import polyu
 from casestudy.files.folders import data_root
 from casestudy.files.photos import read_image
 from casestudy.models import released
-from casestudy.training.recipes import missing, recipe, training_data
+from casestudy.training.recipes import missing, training_data
+from casestudy.training.settings import recipe
 from tests.benchmarks import origins
 
 needs_crops = pytest.mark.skipif(
