@@ -82,11 +82,12 @@ def in_words(variants: pd.DataFrame, network: str) -> str:
     speed = (
         f"is {times:.1f} times as fast" if times >= 1 else f"takes {1 / times:.1f} times as long"
     )
+    lost = f"{ours['lost_db']:.2f} dB" if ours["lost_db"] >= 0.005 else "no quality"
     return (
         f"In 8 bits, **{NETWORKS[network].title} {speed}** as in floats by Keras: "
         f"{ours['seconds_per_megapixel']:.2g} seconds per megapixel on this machine. Its file has "
         f"{ours['size_mb']:.2f} MB instead of {floats['size_mb']:.2f}, and it loses "
-        f"{ours['lost_db']:.2f} dB."
+        f"{lost}."
     )
 
 

@@ -7,6 +7,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+from casestudy.commands.report.execution import NotebookError
 from casestudy.commands.report.figures import prepare_figures
 from casestudy.commands.report.formulas import draw_formulas
 from casestudy.commands.report.pages import Page, write_page
@@ -79,3 +80,35 @@ def test_a_figure_is_described_by_what_draws_it():
         "Pictures in a grid, in “How strong is it?”",
         "Figure, in “How strong is it?”",
     ]
+
+
+def test_set_up_folds_and_headings_are_listed(tmp_path):
+    """Imports and parameters, with what they print left in sight; not where one of them failed."""
+    cells = [
+        new_markdown_cell("# A page"),
+        new_code_cell("import numpy", id="first"),
+        new_code_cell("size = 3", outputs=[new_output("stream", name="stdout", text="3 px")]),
+        new_markdown_cell("## What it shows"),
+        new_code_cell("print(size)"),
+    ]
+    page = Page(tmp_path, tmp_path, "", {"title": "A page", "date": "today"}, [], [])
+    for failure in (None, NotebookError("it failed", None, "first")):
+        write_page(new_notebook(cells=cells), page, tmp_path / "page.html", failure)
+        soup = BeautifulSoup((tmp_path / "page.html").read_text(), "html.parser")
+        link = soup.select_one(".tools li a")
+        assert link.text == "What it shows" and soup.find(id=link["href"][1:]).name == "h2"
+        folded = [block.text.strip() for block in soup.select("details.set-up .highlight")]
+        assert folded == ([] if failure else ["import numpy", "size = 3"])
+        assert soup.select_one(".output").text == "3 px"
+
+
+def test_code_can_be_hidden(tmp_path, browser):
+    page = Page(tmp_path, tmp_path, "", {"title": "A page", "date": "today"}, [], [])
+    write_page(new_notebook(cells=[new_code_cell("print(1)")]), page, tmp_path / "page.html")
+    tab = browser.new_page()
+    tab.goto((tmp_path / "page.html").as_uri())
+    code = tab.get_by_text("print(1)")
+    assert code.is_visible()
+    tab.get_by_label("Show code").uncheck()
+    assert not code.is_visible()
+    tab.close()

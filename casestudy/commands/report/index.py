@@ -86,7 +86,7 @@ def _results(path: Path) -> dict[str, list] | None:
 
 def _cell(column: str, value: float, largest: float) -> tuple[str, bool]:
     _, form, largest_is_best = _COLUMNS[column]
-    if not np.isfinite(value):
+    if not np.isfinite(value) or (value == 0 and not largest_is_best):
         return "–", False
     return form.format(value).replace("-", "−"), largest_is_best and value == largest
 

@@ -60,10 +60,12 @@ def write_page(
     written, thumbnail = [path.name], f"figures/{path.stem}.webp"
     if failure is None and write_thumbnail(notebook, page.folder / thumbnail):
         written.append(thumbnail)
+    article = body(notebook, page.images, failure)
     write_html(
         path,
         "page.html.j2",
-        body=body(notebook, page.images, failure),
+        body=article,
+        contents=_contents(article),
         failure=failure and without_paths(str(failure), page.folder),
         dataset=without_paths(page.dataset, page.folder),
         record=page.record,
@@ -146,7 +148,29 @@ def _standing_alone(html: str) -> str:
     for link in soup.select("a[href^='../']"):
         link["href"] = f"../{link['href']}"  # reports/RUN is one folder deeper than notebooks
     draw_formulas(soup)
+    _fold_set_up(soup)
     return str(soup)
+
+
+def _fold_set_up(soup: BeautifulSoup) -> None:
+    """Gather the code above the first heading, imports and parameters, in a box to unfold."""
+    heading = soup.find("h2")
+    above = heading.find_all_previous("section", class_="code")[::-1] if heading else []
+    if not above or any("failed" in cell["class"] for cell in above):
+        return
+    box, summary = soup.new_tag("details"), soup.new_tag("summary")
+    box["class"], summary.string = "set-up", "Set-up: imports and parameters"
+    box.append(summary)
+    above[-1].insert_before(box)
+    for cell in above:
+        for part in cell.select(":scope > :is(.label, .highlight)"):
+            box.append(part.extract())
+
+
+def _contents(article: str) -> list[tuple[str, str]]:
+    """Return the anchor and the text of each heading below the title."""
+    headings = BeautifulSoup(article, "html.parser").select("h2[id]")
+    return [(heading["id"], heading.get_text().removesuffix("#")) for heading in headings]
 
 
 def _highlighting() -> str:
