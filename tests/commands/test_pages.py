@@ -112,3 +112,21 @@ def test_code_can_be_hidden(tmp_path, browser):
     tab.get_by_label("Show code").uncheck()
     assert not code.is_visible()
     tab.close()
+
+
+def test_a_click_shows_a_figure_at_full_size(tmp_path, browser):
+    content = io.BytesIO()
+    Image.new("RGB", (900, 300)).save(content, "JPEG")
+    jpeg = {"image/jpeg": base64.b64encode(content.getvalue()).decode()}
+    figure = new_code_cell("plt.plot(x);", outputs=[new_output("display_data", jpeg)])
+    page = Page(tmp_path, tmp_path, "", {"title": "A page", "date": "today"}, [], [])
+    write_page(new_notebook(cells=[figure]), page, tmp_path / "page.html")
+    tab = browser.new_page(viewport={"width": 390, "height": 800})
+    tab.goto((tmp_path / "page.html").as_uri())
+    shown = tab.get_by_role("img")
+    assert shown.bounding_box()["width"] < 390
+    shown.click()
+    assert shown.bounding_box()["width"] == 900
+    shown.click()
+    assert shown.bounding_box()["width"] < 390
+    tab.close()
