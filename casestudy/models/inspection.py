@@ -11,18 +11,32 @@ import pandas as pd
 from keras import layers
 
 from casestudy import CaseStudyError
+from casestudy.models.hinet import HalfInstanceNorm
+from casestudy.models.nafnet import AddScaled, SimpleGate
 from casestudy.models.pridnet import CutToSize, Enlarge
+from casestudy.models.pytorch import PixelShuffle
+from casestudy.models.uformer import Modulator, Roll, WindowAttention
 
 _KINDS = {
     layers.InputLayer: "image",
     layers.Conv2D: "conv",
+    layers.DepthwiseConv2D: "depthwise conv",
     layers.Conv2DTranspose: "transposed conv",
     layers.AveragePooling2D: "pooling",
     layers.MaxPooling2D: "pooling",
     Enlarge: "enlarging",
+    PixelShuffle: "enlarging",
+    layers.LayerNormalization: "norm",
+    HalfInstanceNorm: "norm",
+    WindowAttention: "window attention",
+    Modulator: "modulator",
+    Roll: "shift",
     layers.Add: "add",
+    AddScaled: "add",
     layers.Concatenate: "concat",
     layers.ReLU: "activation",
+    layers.LeakyReLU: "activation",
+    SimpleGate: "gate",
     CutToSize: "cut",
 }
 
@@ -151,18 +165,20 @@ def analytic_receptive_field(model: keras.Model) -> tuple[int, int]:
 
 
 def _enlarges(layer: layers.Layer) -> bool:
-    return isinstance(layer, layers.Conv2DTranspose | Enlarge)
+    return isinstance(layer, layers.Conv2DTranspose | Enlarge | PixelShuffle)
 
 
 def _window(layer: layers.Layer) -> tuple[int, int]:
     """Return the side of a layer's window, in pixels of its larger grid, and its stride."""
     match layer:
-        case layers.Conv2D() | layers.Conv2DTranspose():
+        case layers.Conv2D() | layers.Conv2DTranspose() | layers.DepthwiseConv2D():
             return (layer.kernel_size[0] - 1) * layer.dilation_rate[0] + 1, layer.strides[0]
         case layers.AveragePooling2D() | layers.MaxPooling2D():
             return layer.pool_size[0], layer.strides[0]
         case Enlarge():
             return 2 * layer.factor, layer.factor
+        case PixelShuffle():
+            return 2, 2
     return 1, 1
 
 

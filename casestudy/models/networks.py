@@ -90,6 +90,68 @@ NETWORKS: dict[str, Network] = {
         released=True,
         remark="best",
     ),
+    # Later than the article. The slim variants take about as many multiply-adds as `drunet`.
+    "ridnet-slim": Network(
+        build="casestudy.models.ridnet:build_ridnet",
+        title="RIDNet, slim",
+        multiple=1,
+        arguments={"filters": 25, "name": "ridnet-slim"},
+    ),
+    "nafnet": Network(
+        build="casestudy.models.nafnet:build_nafnet",
+        title="NAFNet",
+        multiple=16,
+    ),
+    "nafnet-slim": Network(
+        build="casestudy.models.nafnet:build_nafnet",
+        title="NAFNet, slim",
+        multiple=8,
+        arguments={
+            "filters": 44,
+            "down_blocks": (1, 2, 4),
+            "bottom_blocks": 6,
+            "up_blocks": (1, 1, 2),
+            "name": "nafnet-slim",
+        },
+    ),
+    "hinet": Network(
+        build="casestudy.models.hinet:build_hinet",
+        title="HINet",
+        multiple=16,
+    ),
+    "hinet-slim": Network(
+        build="casestudy.models.hinet:build_hinet",
+        title="HINet, slim",
+        multiple=16,
+        arguments={"filters": 20, "name": "hinet-slim"},
+    ),
+    "mirnet": Network(
+        build="casestudy.models.mirnet:build_mirnet",
+        title="MIRNet",
+        multiple=4,
+    ),
+    "mirnet-slim": Network(
+        build="casestudy.models.mirnet:build_mirnet",
+        title="MIRNet, slim",
+        multiple=4,
+        arguments={"filters": 20, "groups": 1, "name": "mirnet-slim"},
+    ),
+    "mirnet-v2": Network(
+        build="casestudy.models.mirnet_v2:build_mirnet_v2",
+        title="MIRNet-v2",
+        multiple=4,
+    ),
+    "uformer": Network(
+        build="casestudy.models.uformer:build_uformer",
+        title="Uformer",
+        multiple=128,
+    ),
+    "uformer-slim": Network(
+        build="casestudy.models.uformer:build_uformer",
+        title="Uformer, slim",
+        multiple=128,
+        arguments={"filters": 18, "name": "uformer-slim"},
+    ),
 }
 RECOMMENDED = "drunet"  # what the command, the web app and the notebooks use by default
 

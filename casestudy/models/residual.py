@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 
-def corrected(noisy, x, kernel_size: int = 3):
+def corrected(noisy, x, kernel_size: int = 3, use_bias: bool = True):
     """Add to the noisy image a correction, which is computed from features by one convolution.
 
     The convolution starts near zero, so training starts from the noisy image itself. Both work in
@@ -14,6 +14,7 @@ def corrected(noisy, x, kernel_size: int = 3):
         3,
         kernel_size,
         padding="same",
+        use_bias=use_bias,
         kernel_initializer=keras.initializers.RandomNormal(stddev=1e-3),
         dtype="float32",
         name="residual",

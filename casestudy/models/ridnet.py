@@ -15,19 +15,20 @@ image.
 import keras
 from keras import layers
 
+from casestudy.models.pytorch import PYTORCH_DEFAULT
 from casestudy.models.residual import corrected
 
 MODULES = 4
-PYTORCH_DEFAULT = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
-def build_ridnet(filters: int = 64) -> keras.Model:
+def build_ridnet(filters: int = 64, name: str = "ridnet") -> keras.Model:
     """Build RIDNet.
 
     Parameters
     ----------
     filters : int
         Channels of every layer between the first and the last.
+    name : str
 
     Returns
     -------
@@ -41,7 +42,7 @@ def build_ridnet(filters: int = 64) -> keras.Model:
     for number in range(1, MODULES + 1):
         x = enhancement_attention_module(x, f"eam{number}")
     x = layers.Add(name="long_skip")([x, features])
-    return keras.Model(noisy, corrected(noisy, x), name="ridnet")
+    return keras.Model(noisy, corrected(noisy, x), name=name)
 
 
 def enhancement_attention_module(x, name: str):

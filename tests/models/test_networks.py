@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from casestudy.models import build
 from casestudy.models.cbdnet import with_level_map
 from casestudy.models.pridnet import Enlarge
 from casestudy.models.weights import load_weights, save_weights
+from tests.models.test_restoration import SMALL
 
 NETWORKS = ("autoencoder", "cbdnet", "pridnet", "ridnet", "drunet")
 
@@ -121,41 +123,37 @@ def test_the_seed_decides_the_weights(name):
 
 
 PREDICT = """
-import sys
+import json, sys
 import keras, numpy as np
 from pathlib import Path
 from casestudy.models import build
 from casestudy.models.weights import load_weights
 assert keras.backend.backend() == "jax"
 folder = Path(sys.argv[1])
-for file in folder.glob("*.safetensors"):
-    name, filters = file.stem.split("-")
-    model = build(name, seed=9, filters=int(filters))
-    load_weights(model, file)
+for name, sizes in json.loads(sys.argv[2]).items():
+    model = build(name, seed=9, **sizes)
+    load_weights(model, folder / f"{name}.safetensors")
     np.save(folder / f"{name}.npy", model.predict_on_batch(np.load(folder / "noisy.npy")))
 """
 
 
 def test_tensorflow_and_jax_give_the_same_output(tmp_path):
     """Slim, since no backend treats a wide layer in another way."""
-    noisy = np.random.default_rng(0).random((1, 48, 64, 3), np.float32)
+    noisy = np.random.default_rng(0).random((1, 64, 128, 3), np.float32)
     np.save(tmp_path / "noisy.npy", noisy)
+    widths = {"autoencoder": 8, "cbdnet": 8, "pridnet": 4, "drunet": 8, "ridnet": 16}
+    networks = {name: {"filters": width} for name, width in widths.items()} | SMALL
     expected = {}
-    for name, filters in {
-        "autoencoder": 8,
-        "cbdnet": 8,
-        "pridnet": 4,
-        "drunet": 8,
-        "ridnet": 16,
-    }.items():
-        model = build(name, seed=3, filters=filters)
-        for weight in model.weights:  # or the last layer, near zero, would hide the others
-            if weight.path == "residual/kernel":
-                weight.assign(0.02 * np.random.default_rng(0).standard_normal(weight.shape))
-        save_weights(model, tmp_path / f"{name}-{filters}.safetensors")
+    for name, sizes in networks.items():
+        model = build(name, seed=3, **sizes)
+        rng = np.random.default_rng(0)
+        for weight in model.weights:  # a last layer near zero would hide all others
+            if weight.path.startswith("residual/") or not np.any(weight):
+                weight.assign(weight + 0.02 * rng.standard_normal(weight.shape))
+        save_weights(model, tmp_path / f"{name}.safetensors")
         expected[name] = model.predict_on_batch(noisy)
     subprocess.run(
-        [sys.executable, "-c", PREDICT, str(tmp_path)],
+        [sys.executable, "-c", PREDICT, str(tmp_path), json.dumps(networks)],
         env=os.environ
         | {
             "KERAS_BACKEND": "jax",
