@@ -12,7 +12,7 @@ from casestudy.commands.names import Named
 from casestudy.data.settings import DataSettings, check_parameters
 from casestudy.files.folders import absolute, reports_root, run_name
 from casestudy.models import released
-from casestudy.training.settings import NetworkSettings, Parameters, TrainingSettings
+from casestudy.training.settings import RECIPES, NetworkSettings, Parameters, TrainingSettings
 from casestudy.training.settings import recipe as settings_of_recipe
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -28,8 +28,9 @@ def train(
     recipe: Annotated[
         str | None,
         typer.Option(
-            metavar="[released]",
-            help="Use the data and settings of the released networks; options override settings.",
+            metavar=f"[{'|'.join(RECIPES)}]",
+            help="Use the data and settings of the released networks, or the same data and time "
+            "for each network; options override settings.",
         ),
     ] = None,
     run: Annotated[

@@ -51,6 +51,19 @@ def build_hinet(filters: int = 64, name: str = "hinet") -> keras.Model:
     return keras.Model(noisy, corrected(noisy, decoded[0]), name=name)
 
 
+def with_first_result(hinet: keras.Model) -> keras.Model:
+    """Return the same network, with the same weights, and the first result next to the second.
+
+    Returns
+    -------
+    keras.Model
+        To (N, H, W, 6): the denoised image, then that of the first U-Net.
+    """
+    first = hinet.get_layer(FIRST).output
+    both = layers.Concatenate(dtype="float32", name="both")([hinet.output, first])
+    return keras.Model(hinet.input, both, name=hinet.name)
+
+
 def encoder(x, filters: int, name: str, earlier=()):
     """Return the features of all levels, the bottom last."""
     features = []
@@ -100,7 +113,7 @@ def residual_block(x, filters: int, name: str, normalized: bool = False):
 def supervised_attention(x, noisy, name: str):
     """SAM: weigh features by what the first result, which has a loss of its own, looks like."""
     image = conv(x, 3, f"{name}.residual")
-    image = layers.Add(name=FIRST)([noisy, image])
+    image = layers.Add(dtype="float32", name=FIRST)([noisy, image])
     weights = conv(image, x.shape[-1], f"{name}.weights", activation="sigmoid")
     y = conv(x, x.shape[-1], f"{name}.features")
     y = layers.Multiply(name=f"{name}.weighted")([y, weights])

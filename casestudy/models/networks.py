@@ -16,12 +16,13 @@ class Network:
     # Keyword arguments of the function that differ from its defaults, such as filters.
     arguments: Mapping[str, object] = field(default_factory=dict)
     floats: tuple[str, ...] = ()  # blocks (`inspection.block_of`) that int8 keeps in floats
-    recipe: Mapping[str, object] | None = None  # settings of the training of its released weights
+    # Settings of its training by the recipes of `casestudy.training.recipes`.
+    recipes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     released: bool = False  # whether trained weights come with the package
     remark: str = ""  # advice for choosing a network, which the web app shows
 
 
-_RECIPE = {
+_RELEASED = {
     "epochs": 60,
     "batch_size": 4,
     "crop_size": 128,
@@ -32,6 +33,15 @@ _RECIPE = {
     "recompressed_share": 0.6,
     "exposure_matched": True,
     "bfloat16": False,
+}
+# The same minutes for each network, on one machine, to compare what they learn in them.
+_EQUAL_COST = _RELEASED | {
+    "batch_size": 8,
+    "crop_size": 128,
+    "learning_rate": 1e-3,
+    "clip_norm": 1.0,
+    "max_minutes": 60.0,
+    "bfloat16": True,
 }
 
 # Blocks stay in floats where `casestudy.results.quantized.sensitivity` is highest. In PRIDNet,
@@ -46,7 +56,7 @@ NETWORKS: dict[str, Network] = {
         build="casestudy.models.autoencoder:build_autoencoder",
         title="autoencoder",
         multiple=8,
-        recipe=_RECIPE,
+        recipes={"released": _RELEASED},
         released=True,
         remark="poor",
     ),
@@ -54,14 +64,14 @@ NETWORKS: dict[str, Network] = {
         build="casestudy.models.cbdnet:build_cbdnet",
         title="CBDNet",
         multiple=4,
-        recipe=_RECIPE | {"loss": "cbdnet-mae"},
+        recipes={"released": _RELEASED | {"loss": "cbdnet-mae"}},
         released=True,
     ),
     "pridnet": Network(
         build="casestudy.models.pridnet:build_pridnet",
         title="PRIDNet",
         multiple=16,
-        recipe=_RECIPE,
+        recipes={"released": _RELEASED},
     ),
     "pridnet-half": Network(
         build="casestudy.models.pridnet:build_pridnet",
@@ -69,7 +79,7 @@ NETWORKS: dict[str, Network] = {
         multiple=16,
         arguments={"filters": 16, "name": "pridnet-half"},
         floats=("estimate", "fusion", "pyramid8.up1", "pyramid8.out", "pyramid8.enlarge"),
-        recipe=_RECIPE,
+        recipes={"released": _RELEASED},
         released=True,
     ),
     "ridnet": Network(
@@ -78,7 +88,7 @@ NETWORKS: dict[str, Network] = {
         multiple=1,
         floats=("head", *_MODULE_ENDS, "long_skip"),
         # It never halves the picture: it needs no wide crops, and every pixel is expensive.
-        recipe=_RECIPE | {"batch_size": 8, "crop_size": 48},
+        recipes={"released": _RELEASED | {"batch_size": 8, "crop_size": 48}},
         released=True,
     ),
     "drunet": Network(
@@ -86,7 +96,10 @@ NETWORKS: dict[str, Network] = {
         title="DRUNet, half width",
         multiple=8,
         floats=("head", "down1", "up1"),
-        recipe=_RECIPE | {"batch_size": 8, "learning_rate": 1e-3, "clip_norm": 1.0},
+        recipes={
+            "released": _RELEASED | {"batch_size": 8, "learning_rate": 1e-3, "clip_norm": 1.0},
+            "equal-cost": _EQUAL_COST,
+        },
         released=True,
         remark="best",
     ),
@@ -96,6 +109,7 @@ NETWORKS: dict[str, Network] = {
         title="RIDNet, slim",
         multiple=1,
         arguments={"filters": 25, "name": "ridnet-slim"},
+        recipes={"equal-cost": _EQUAL_COST},
     ),
     "nafnet": Network(
         build="casestudy.models.nafnet:build_nafnet",
@@ -113,6 +127,7 @@ NETWORKS: dict[str, Network] = {
             "up_blocks": (1, 1, 2),
             "name": "nafnet-slim",
         },
+        recipes={"equal-cost": _EQUAL_COST},
     ),
     "hinet": Network(
         build="casestudy.models.hinet:build_hinet",
@@ -124,6 +139,7 @@ NETWORKS: dict[str, Network] = {
         title="HINet, slim",
         multiple=16,
         arguments={"filters": 20, "name": "hinet-slim"},
+        recipes={"equal-cost": _EQUAL_COST | {"loss": "hinet-mae"}},
     ),
     "mirnet": Network(
         build="casestudy.models.mirnet:build_mirnet",
@@ -135,6 +151,7 @@ NETWORKS: dict[str, Network] = {
         title="MIRNet, slim",
         multiple=4,
         arguments={"filters": 20, "groups": 1, "name": "mirnet-slim"},
+        recipes={"equal-cost": _EQUAL_COST},
     ),
     "mirnet-v2": Network(
         build="casestudy.models.mirnet_v2:build_mirnet_v2",
@@ -151,6 +168,7 @@ NETWORKS: dict[str, Network] = {
         title="Uformer, slim",
         multiple=128,
         arguments={"filters": 18, "name": "uformer-slim"},
+        recipes={"equal-cost": _EQUAL_COST},
     ),
 }
 RECOMMENDED = "drunet"  # what the command, the web app and the notebooks use by default

@@ -31,9 +31,10 @@ from casestudy.files import provenance
 from casestudy.files.writing import remove_unfinished, written_whole
 from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.devices import device_names, on_gpu
+from casestudy.models.hinet import with_first_result
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.training.checkpoint import delete_checkpoint, load_checkpoint, save_checkpoint
-from casestudy.training.losses import PSNR, level_map_loss, negative_psnr
+from casestudy.training.losses import PSNR, level_map_loss, negative_psnr, of_both_results
 from casestudy.training.manifest import load_training, read_manifest
 from casestudy.training.optimizers import Muon
 from casestudy.training.settings import LOSSES, TrainingSettings
@@ -175,8 +176,12 @@ class Training:
         self.optimizer = OPTIMIZERS[settings.optimizer](
             settings.learning_rate, global_clipnorm=settings.clip_norm or None
         )
-        self.trained = with_level_map(self.model) if with_map else self.model
-        image_loss = negative_psnr if loss.image == "psnr" else loss.image
+        image_loss = keras.losses.get(negative_psnr if loss.image == "psnr" else loss.image)
+        self.trained = self.model
+        if with_map:
+            self.trained = with_level_map(self.model)
+        elif loss.both:
+            self.trained, image_loss = with_first_result(self.model), of_both_results(image_loss)
         self.trained.compile(
             self.optimizer,
             {"denoised": image_loss, LEVEL_MAP: level_map_loss} if with_map else image_loss,

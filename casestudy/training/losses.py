@@ -1,7 +1,7 @@
-"""CBDNet's loss on the noise level map, and PSNR as a loss and as a metric of training.
+"""Losses of CBDNet and HINet, and PSNR as a loss and as a metric of training.
 
-Guo et al., "Toward Convolutional Blind Denoising of Real Photographs", CVPR 2019,
-arXiv:1807.04686, sections 3.2 and 3.3.
+CBDNet's: Guo et al., "Toward Convolutional Blind Denoising of Real Photographs", CVPR 2019,
+arXiv:1807.04686, sections 3.2 and 3.3. HINet's: Chen et al., 2021, arXiv:2105.06086.
 
 Images and maps are float tensors of shape (N, H, W, 3), images in [0, 1]; losses are scalars. A
 noise level map holds the standard deviation of the noise.
@@ -51,6 +51,19 @@ def negative_psnr(clean, denoised):
     return ops.mean(10 * ops.log10(error + SMALLEST_ERROR))
 
 
+def of_both_results(error):
+    """Return the loss of HINet: the sum of the errors of its two results.
+
+    `error` is a function of clean and denoised images; the loss is one of clean images and what
+    `casestudy.models.hinet.with_first_result` makes of the noisy ones.
+    """
+
+    def loss(clean, results):
+        return error(clean, results[..., :3]) + error(clean, results[..., 3:])
+
+    return loss
+
+
 class PSNR(keras.metrics.Mean):
     """The mean PSNR of images in dB, for results clipped to [0, 1].
 
@@ -62,7 +75,9 @@ class PSNR(keras.metrics.Mean):
         super().__init__(name="psnr_db")
 
     def update_state(self, clean, denoised, sample_weight=None):
-        error = ops.mean(ops.square(ops.clip(denoised, 0, 1) - clean), axis=(1, 2, 3))
+        # Of several results, the first counts.
+        error = ops.square(ops.clip(denoised[..., :3], 0, 1) - clean)
+        error = ops.mean(error, axis=(1, 2, 3))
         inexact = error > 0
         super().update_state(-10 * ops.log10(ops.where(inexact, error, 1)), inexact)
 

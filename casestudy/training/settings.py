@@ -12,7 +12,8 @@ from casestudy import CaseStudyError
 from casestudy.data.settings import DataSettings, Settings
 from casestudy.models import NETWORKS, RECOMMENDED
 
-RECIPE = "released"  # the only one: see `casestudy.training.recipes`
+RECIPE = "released"  # see `casestudy.training.recipes`
+RECIPES = (RECIPE, "equal-cost")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Loss:
 
     image: str  # error of the image, by its name in Keras; or "psnr": `negative_psnr`
     map_weight: float = 0  # of `casestudy.training.losses.level_map_loss`, which is added
+    both: bool = False  # of HINet's two results
 
 
 LOSSES = {
@@ -30,6 +32,7 @@ LOSSES = {
     "cbdnet": Loss("mse", map_weight=1),
     # An image's absolute error is larger than its squared error, by about this factor.
     "cbdnet-mae": Loss("mae", map_weight=20),
+    "hinet-mae": Loss("mae", both=True),
 }
 
 
@@ -57,7 +60,7 @@ class TrainingSettings(Settings):
         "mse",
         description="Mean squared error (mse), absolute error (mae) or negative PSNR (psnr) of "
         "the image. cbdnet adds CBDNet's loss on its noise level map to the mse, cbdnet-mae to "
-        "the mae.",
+        "the mae. hinet-mae is the sum for HINet's two results.",
     )
     optimizer: Literal["adam", "muon"] = Field(
         "adam", description="muon, adapted to convolutions, needs fewer steps than adam."
@@ -147,9 +150,9 @@ def recipe(name: str, network: str) -> dict[str, object]:
     CaseStudyError
         If there is no such recipe, or it has no such network; the message lists the known ones.
     """
-    if name != RECIPE:
-        raise CaseStudyError(f"Unknown recipe {name!r}. Known: {RECIPE}.")
-    settings = {name: one.recipe for name, one in NETWORKS.items() if one.recipe is not None}
+    if name not in RECIPES:
+        raise CaseStudyError(f"Unknown recipe {name!r}. Known: {', '.join(RECIPES)}.")
+    settings = {n: one.recipes[name] for n, one in NETWORKS.items() if name in one.recipes}
     if network not in settings:
         known = ", ".join(settings)
         raise CaseStudyError(f"Recipe {name} has no network {network!r}. It has: {known}.")

@@ -162,7 +162,10 @@ def _refuse_unusable(
         raise CaseStudyError(
             f"{len(train)} patches to train on and {len(validation)} to validate: both are needed."
         )
-    if not LOSSES[settings.loss].map_weight:
+    loss = LOSSES[settings.loss]
+    if loss.both and not model.name.startswith("hinet"):
+        raise CaseStudyError(f"loss={settings.loss!r} needs two results; {model.name} has one.")
+    if not loss.map_weight:
         return
     if model.name != "cbdnet":
         raise CaseStudyError(

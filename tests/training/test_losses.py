@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -8,6 +9,7 @@ from casestudy.training.losses import (
     asymmetric_loss,
     level_map_loss,
     negative_psnr,
+    of_both_results,
     total_variation,
 )
 
@@ -78,3 +80,12 @@ def test_the_metric_leaves_out_images_without_an_error():
     metric.reset_state()
     metric.update_state(clean, clean)
     assert float(metric.result()) == np.inf
+
+
+def test_of_two_results_both_have_a_loss_and_the_first_has_the_metric():
+    clean, results = constant(0.5), np.concatenate([constant(0.6), constant(0.8)], axis=-1)
+    loss = of_both_results(keras.losses.get("mae"))(clean, results)
+    assert float(keras.ops.mean(loss)) == pytest.approx(0.1 + 0.3)
+    metric = PSNR()
+    metric.update_state(clean, results)
+    assert float(metric.result()) == pytest.approx(20, abs=1e-3)

@@ -35,7 +35,7 @@ def data():
 
 
 def test_unknown_recipes_and_networks_are_told_the_known_ones():
-    with pytest.raises(CaseStudyError, match="Known: released"):
+    with pytest.raises(CaseStudyError, match="Known: released, equal-cost"):
         recipe("relaesed", "ridnet")
     with pytest.raises(
         CaseStudyError, match="autoencoder, cbdnet, pridnet, pridnet-half, ridnet, drunet"

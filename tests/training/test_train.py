@@ -20,6 +20,7 @@ from casestudy.data.catalogue import load_pairs
 from casestudy.data.experiment import open_experiment
 from casestudy.data.patches import cut_patches
 from casestudy.models import build
+from casestudy.models.hinet import with_first_result
 from casestudy.results.closeups import noise_estimates
 from casestudy.results.metrics import psnr
 from casestudy.training.checkpoint import load_checkpoint, previous
@@ -197,6 +198,24 @@ class TestCbdnetLoss:
     def test_only_cbdnet_has_it(self, patches, tmp_path):
         with pytest.raises(CaseStudyError, match="autoencoder does not have"):
             trained(patches, tmp_path, loss="cbdnet-mae")
+
+
+class TestHinetsLoss:
+    def test_the_first_result_learns_too(self, patches, tmp_path):
+        model, all_of_them = build("hinet", filters=4), np.arange(len(patches))
+        noisy, clean = patches.noisy(all_of_them), patches.clean(all_of_them)
+
+        def error():
+            return np.abs(with_first_result(model).predict_on_batch(noisy)[..., 3:] - clean).mean()
+
+        before = error()
+        settings = {"batch_size": 8, "optimizer": "muon", "learning_rate": 3e-3}
+        train(model, patches, patches.spread(4), 3, tmp_path, loss="hinet-mae", **settings)
+        assert error() < 0.9 * before
+
+    def test_only_hinet_has_it(self, patches, tmp_path):
+        with pytest.raises(CaseStudyError, match="autoencoder has one"):
+            trained(patches, tmp_path, loss="hinet-mae")
 
 
 class TestRefusals:
