@@ -13,14 +13,15 @@ from casestudy.data.catalogue import Pair, record
 from casestudy.data.patches import split_pairs
 from casestudy.denoising.tiles import Denoiser, network_denoiser
 from casestudy.files.folders import own_folder
+from casestudy.results.lpips import lpips
 from casestudy.results.metrics import psnr, score_batch, ssim, ssim_volume
 from casestudy.training.manifest import seen, seen_scenes
 
 WHOLE = 1_000_000  # pixels; larger images are scored on squares, which any memory holds
 SQUARE = 512  # px
-SSIM_WINDOW = 11  # px
+SMALLEST = 31  # px, what LPIPS needs
 
-_COMPARED = {"psnr_db": psnr, "ssim": ssim, "ssim_volume": ssim_volume}
+_COMPARED = {"psnr_db": psnr, "ssim": ssim, "ssim_volume": ssim_volume, "lpips": lpips}
 MEASURES = [
     "noisy_psnr_db",
     "psnr_db",
@@ -29,6 +30,8 @@ MEASURES = [
     "ssim",
     "noisy_ssim_volume",
     "ssim_volume",
+    "noisy_lpips",
+    "lpips",
 ]
 
 
@@ -125,13 +128,13 @@ def evaluate(denoiser: Denoiser, pairs: Sequence[Pair], rounded: bool = True) ->
     DataFrame
         One row per image or square: image, scene, camera, iso, part (number of the square),
         noisy_psnr_db, psnr_db, gain_db, noisy_ssim, ssim, noisy_ssim_volume, ssim_volume (see
-        `casestudy.results.metrics`). Where the noisy image equals the clean one, noisy_psnr_db is
-        infinite and gain_db missing.
+        `casestudy.results.metrics`), noisy_lpips, lpips. Where the noisy image equals the clean
+        one, noisy_psnr_db is infinite and gain_db missing.
 
     Raises
     ------
     CaseStudyError
-        If an image cannot be read or is smaller than SSIM's window, or its result holds values
+        If an image cannot be read or is smaller than `SMALLEST`, or its result holds values
         that are not numbers. The message names the image.
     """
     rows = []
@@ -192,9 +195,9 @@ def _parts(pair: Pair) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield noisy and clean image, float32 in [0, 1], whole or in squares."""
     noisy, clean = (image / np.float32(255) for image in pair.load())
     height, width = noisy.shape[:2]
-    if min(height, width) < SSIM_WINDOW:
+    if min(height, width) < SMALLEST:
         raise CaseStudyError(
-            f"{pair} is {width}x{height} pixels; SSIM needs {SSIM_WINDOW}. Remove the pair."
+            f"{pair} is {width}x{height} pixels; LPIPS needs {SMALLEST}. Remove the pair."
         )
     if height * width <= WHOLE or min(height, width) < SQUARE:
         yield noisy, clean

@@ -46,7 +46,7 @@ def scores(psnr_db, noisy_db=30.0):
     table = pd.DataFrame({"image": ["x", "y"], "scene": ["s", "t"], "camera": ["C1", "C2"]})
     table = table.assign(iso=pd.array([100, 200], "Int64"), noisy_psnr_db=noisy_db)
     table = table.assign(psnr_db=psnr_db, noisy_ssim=0.9, ssim=0.95)
-    table = table.assign(noisy_ssim_volume=0.96, ssim_volume=0.98)
+    table = table.assign(noisy_ssim_volume=0.96, ssim_volume=0.98, noisy_lpips=0.2, lpips=0.1)
     gain = table["psnr_db"] - table["noisy_psnr_db"]
     return table.assign(gain_db=gain.where(np.isfinite(gain)))
 
