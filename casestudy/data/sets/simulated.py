@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,8 +24,7 @@ class SimulatedPair(Pair):
     simulated_camera: camera.Camera
 
     def load(self) -> tuple[np.ndarray, np.ndarray]:
-        rng = np.random.default_rng(list(self.id.encode()))
-        return camera.capture(read_halved(self.photograph), self.simulated_camera, self.iso, rng)
+        return _captured(self)
 
     def size(self) -> tuple[int, int]:
         height, width = read_halved(self.photograph).shape[:2]
@@ -34,6 +33,15 @@ class SimulatedPair(Pair):
     def fingerprint(self) -> str:
         taken = f"{self.id}|{self.simulated_camera}"
         return f"{taken}|{file_fingerprint(self.photograph)}|{simulation_fingerprint()}"
+
+
+@lru_cache(maxsize=128)  # 150 MB at most, and all of `sample`
+def _captured(pair: SimulatedPair) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(list(pair.id.encode()))
+    image = read_halved(pair.photograph)
+    noisy, clean = camera.capture(image, pair.simulated_camera, pair.iso, rng)
+    noisy.flags.writeable = clean.flags.writeable = False
+    return noisy, clean
 
 
 def read_halved(path: Path) -> np.ndarray:
