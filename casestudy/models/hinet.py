@@ -3,18 +3,18 @@
 L. Chen, X. Lu, J. Zhang, X. Chu, C. Chen, "HINet: Half Instance Normalization Network for Image
 Restoration", CVPR workshops 2021, arXiv:2105.06086. Instance normalization takes mean and variance
 of a channel over the whole image, or over a tile of it, so a flat tile is changed more than the
-photograph that it is from.
+same area in the whole photograph.
 
-The first U-Net denoises, too (`FIRST`), and hands its features to the second: those of all levels
-(cross-stage feature fusion), and those that its result was computed from, weighted by that result
-(supervised attention). The last convolution starts near zero, so that training starts from the
-noisy image itself.
+The first U-Net also denoises (`FIRST`), and hands its features to the second: those of all levels
+but the bottom (cross-stage feature fusion), and those that its result was computed from, weighted
+by that result (supervised attention). The last convolution starts near zero, so that training
+starts from the noisy image itself; the first result starts far from it, as in the authors' code.
 """
 
 import keras
 from keras import layers, ops
 
-from casestudy.models.pytorch import PYTORCH_DEFAULT, conv
+from casestudy.models.pytorch import conv, doubled
 from casestudy.models.residual import corrected
 
 LEVELS = 5
@@ -88,9 +88,7 @@ def decoder(features, filters: int, name: str):
     x, decoded = features[-1], []
     for level in range(LEVELS - 1, 0, -1):
         block, width = f"{name}_up{level}", filters * 2 ** (level - 1)
-        x = layers.Conv2DTranspose(
-            width, 2, 2, kernel_initializer=PYTORCH_DEFAULT.clone(), name=f"{block}.enlarge"
-        )(x)
+        x = doubled(x, width, f"{block}.enlarge")
         skip = conv(features[level - 1], width, f"{block}.skip")
         x = layers.Concatenate(name=f"{block}.both")([x, skip])
         x = residual_block(x, width, block)
@@ -99,19 +97,19 @@ def decoder(features, filters: int, name: str):
 
 
 def residual_block(x, filters: int, name: str, normalized: bool = False):
-    """Two convolutions, each followed by a leaky ReLU, added to one of size 1."""
+    """Two convolutions, each followed by a leaky ReLU, added to a 1x1 convolution of the input."""
     y = conv(x, filters, f"{name}.conv1")
     if normalized:
         y = HalfInstanceNorm(name=f"{name}.norm")(y)
     y = layers.LeakyReLU(0.2, name=f"{name}.relu1")(y)
     y = conv(y, filters, f"{name}.conv2")
     y = layers.LeakyReLU(0.2, name=f"{name}.relu2")(y)
-    same = conv(x, filters, f"{name}.identity", size=1)
-    return layers.Add(name=f"{name}.add")([y, same])
+    shortcut = conv(x, filters, f"{name}.identity", size=1)
+    return layers.Add(name=f"{name}.add")([y, shortcut])
 
 
 def supervised_attention(x, noisy, name: str):
-    """SAM: weigh features by what the first result, which has a loss of its own, looks like."""
+    """SAM: weight features by a map computed from the first result, which has its own loss."""
     image = conv(x, 3, f"{name}.residual")
     image = layers.Add(dtype="float32", name=FIRST)([noisy, image])
     weights = conv(image, x.shape[-1], f"{name}.weights", activation="sigmoid")
@@ -121,19 +119,19 @@ def supervised_attention(x, noisy, name: str):
 
 
 class HalfInstanceNorm(layers.Layer):
-    """Normalize the first half of the channels over the image, in training and after it.
+    """Normalize the first half of the channels over the image, in training and in use.
 
     Each of these channels gets mean 0 and variance 1, then a scale and a shift of its own.
     """
 
     def build(self, shape):
         half = shape[-1] // 2
-        self.scale = self.add_weight((half,), "ones", name="scale")
-        self.shift = self.add_weight((half,), "zeros", name="shift")
+        self.scale = self.add_weight((half,), "ones", autocast=False, name="scale")
+        self.shift = self.add_weight((half,), "zeros", autocast=False, name="shift")
 
     def call(self, images):
         half = images.shape[-1] // 2
-        x = ops.cast(images[..., :half], "float32")  # a sum over an image needs the digits
+        x = ops.cast(images[..., :half], "float32")  # a sum over an image needs it
         mean, variance = ops.moments(x, axes=(1, 2), keepdims=True)
         x = (x - mean) * ops.rsqrt(variance + 1e-5) * self.scale + self.shift
         return ops.concatenate([ops.cast(x, images.dtype), images[..., half:]], axis=-1)

@@ -2,12 +2,12 @@
 
 S. W. Zamir, A. Arora, S. Khan, M. Hayat, F. S. Khan, M.-H. Yang, L. Shao, "Learning Enriched
 Features for Real Image Restoration and Enhancement", ECCV 2020, arXiv:2003.06792. A group (RRG)
-has two multi-scale blocks (MSRB); in each, streams of full, half and quarter resolution are worked
-on by dual attention units (DAU), fused with each other at every resolution by weights that sum to
-1 (SKFF), worked on by the same units again, and fused at full resolution.
+has two multi-scale blocks (MSRB). In each, streams of full, half and quarter resolution are
+processed by dual attention units (DAU), fused with each other at every resolution by weights that
+sum to 1 (SKFF), processed by the same units again, and fused at full resolution.
 
 As in the authors' code, no layer has biases, both uses of a unit share its weights, one number
-serves as the slope of all units' PReLU, and the last fusion is that of the first stream.
+serves as the slope of all units' PReLU, and the last fusion reuses that of the first stream.
 Departures: at borders, pixels are repeated before blurring, not mirrored, for the sake of LiteRT.
 The last convolution starts near zero, so that training starts from the noisy image itself.
 
@@ -75,6 +75,7 @@ def multi_scale_block(filters: int, slope: layers.Layer, name: str) -> Callable:
     up31a, up31b = enlarge(wider, f"{name}.up31a"), enlarge(wide, f"{name}.up31b")
     last21 = enlarge(wide, f"{name}.last21")
     last31a, last31b = enlarge(wider, f"{name}.last31a"), enlarge(wide, f"{name}.last31b")
+    mix = conv(filters, f"{name}.conv")
 
     def apply(x):
         first = units[0](x)
@@ -88,14 +89,13 @@ def multi_scale_block(filters: int, slope: layers.Layer, name: str) -> Callable:
         fused = [fuse(maps) for fuse, maps in zip(fusions, exchanged, strict=True)]
         first, second, third = (unit(y) for unit, y in zip(units, fused, strict=True))
         y = fusions[0]((first, last21(second), last31b(last31a(third))))
-        y = conv(filters, f"{name}.conv")(y)
-        return layers.Add(name=f"{name}.add")([x, y])
+        return x + mix(y)
 
     return apply
 
 
 def dual_attention_unit(channels: int, slope: layers.Layer, name: str) -> Callable:
-    """DAU: two convolutions, weighed by pixel and by channel, added to their input."""
+    """DAU: two convolutions, weighted by pixel and by channel, added to their input."""
     conv1, conv2 = conv(channels, f"{name}.conv1"), conv(channels, f"{name}.conv2")
     by_pixel = conv(1, f"{name}.pixels", size=5, activation="sigmoid")
     squeeze = conv(max(channels // 8, 1), f"{name}.squeeze", size=1, activation="relu")
@@ -112,7 +112,7 @@ def dual_attention_unit(channels: int, slope: layers.Layer, name: str) -> Callab
 
 
 def selective_fusion(channels: int, name: str) -> Callable:
-    """SKFF: the sum of three maps, weighed against each other in each channel."""
+    """SKFF: three maps, weighted against each other in each channel."""
     mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}.mean")
     squeeze, slope = conv(max(channels // 8, 4), f"{name}.squeeze", size=1), prelu(f"{name}.slope")
     scores = [conv(channels, f"{name}.score{i}", size=1) for i in (1, 2, 3)]

@@ -3,8 +3,9 @@
 S. W. Zamir, A. Arora, S. Khan, M. Hayat, F. S. Khan, M.-H. Yang, L. Shao, "Learning Enriched
 Features for Fast Image Restoration and Enhancement", TPAMI 2022, arXiv:2205.01649. Again, streams
 of full, half and quarter resolution exchange features. A residual contextual block (RCB) adds to
-every pixel what a weighted mean over all pixels says; the first groups mix all channels, later
-ones only channels of one part. Features now pass from coarse to fine only. No layer has biases.
+every pixel a vector computed from a weighted mean over all pixels. The first group mixes all
+channels, later ones only those within a part. Features now pass from coarse to fine only. No layer
+has biases.
 
 Departure: the last convolution starts near zero, so that training starts from the noisy image.
 """
@@ -34,7 +35,7 @@ def build_mirnet_v2(
     filters : int
         Channels at full resolution; half and quarter resolution have 3/2 and 9/4 times as many.
     parts : sequence of int
-        For each group, the number of parts of its channels that 3x3 convolutions do not mix.
+        For each group, the number of separate parts of its channels (`groups` of Conv2D).
     blocks : int
         Blocks in each group.
     name : str
@@ -57,7 +58,7 @@ def build_mirnet_v2(
 
 
 def multi_scale_block(x, parts: int, name: str):
-    """MRB: three streams, worked on and fused from coarse to fine, twice with the same weights."""
+    """MRB: three streams, processed and fused from coarse to fine, twice with the same weights."""
     fine = x.shape[-1]
     middle, coarse = fine * 3 // 2, fine * 9 // 4
     streams = [
@@ -95,7 +96,10 @@ def contextual_block(channels: int, parts: int, name: str) -> Callable:
     """RCB: two convolutions and the context of the whole image, added to the input."""
     conv1 = conv(channels, f"{name}.conv1", parts=parts)
     conv2 = conv(channels, f"{name}.conv2", parts=parts)
-    importance, share = conv(1, f"{name}.importance", size=1), Share(name=f"{name}.share")
+    importance, share = (
+        conv(1, f"{name}.importance", size=1),
+        SoftmaxOverPixels(name=f"{name}.share"),
+    )
     mix1, mix2 = conv(channels, f"{name}.mix1", size=1), conv(channels, f"{name}.mix2", size=1)
 
     def apply(x):
@@ -107,7 +111,7 @@ def contextual_block(channels: int, parts: int, name: str) -> Callable:
 
 
 def selective_fusion(channels: int, name: str) -> Callable:
-    """SKFF: the sum of two maps, weighed against each other in each channel."""
+    """SKFF: two maps, weighted against each other in each channel."""
     mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}.mean")
     squeeze = conv(max(channels // 8, 4), f"{name}.squeeze", size=1)
     scores = [conv(channels, f"{name}.score{i}", size=1) for i in (1, 2)]
@@ -125,10 +129,12 @@ def leaky(x):
     return ops.leaky_relu(x, 0.2)
 
 
-class Share(layers.Layer):
-    """Softmax over all pixels of an image."""
+class SoftmaxOverPixels(layers.Layer):
+    """Weights of the pixels of an image that sum to 1, in float32."""
 
     def call(self, images):
         # Keras 3.15 needs to know the size for a softmax over two axes.
+        images = ops.cast(images, "float32")
         powers = ops.exp(images - ops.max(images, axis=(1, 2), keepdims=True))
-        return powers / ops.sum(powers, axis=(1, 2), keepdims=True)
+        weights = powers / ops.sum(powers, axis=(1, 2), keepdims=True)
+        return ops.cast(weights, self.compute_dtype)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import keras
 from keras import layers, ops
 
-from casestudy.models.pytorch import PixelShuffle, conv
+from casestudy.models.pytorch import PixelShuffle, conv, depthwise
 from casestudy.models.residual import corrected
 
 
@@ -34,7 +34,7 @@ def build_nafnet(
     filters : int
         Width of the first level; it doubles from level to level.
     down_blocks, up_blocks : sequence of int
-        Blocks of each level on the way down and up, from full resolution down in both.
+        Blocks of each level on the way down and up, both listed from full resolution to coarse.
     bottom_blocks : int
     name : str
 
@@ -73,7 +73,7 @@ def mix_pixels(x, name: str):
     channels = x.shape[-1]
     y = normalized(x, name)
     y = conv(y, 2 * channels, f"{name}.widen", size=1)
-    y = layers.DepthwiseConv2D(3, padding="same", name=f"{name}.depthwise")(y)
+    y = depthwise(y, f"{name}.depthwise")
     y = SimpleGate(name=f"{name}.gate")(y)
     # Simplified channel attention: weights from the channels' means, without an activation.
     weights = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}.mean")(y)  # (N, 1, 1, C)
@@ -110,7 +110,7 @@ class AddScaled(layers.Layer):
     """Add to the first image the second times a weight per channel, which starts at zero.
 
     S. De, S. Smith, "Batch Normalization Biases Residual Blocks Towards the Identity Function in
-    Deep Networks", NeurIPS 2020, arXiv:2002.10444, which calls this SkipInit.
+    Deep Networks", NeurIPS 2020, arXiv:2002.10444, which has one weight for all channels.
     """
 
     def build(self, shapes):

@@ -103,7 +103,7 @@ NETWORKS: dict[str, Network] = {
         released=True,
         remark="best",
     ),
-    # Later than the article. The slim variants take about as many multiply-adds as `drunet`.
+    # Not in the article. The slim variants take about as many multiply-adds as `drunet`.
     "ridnet-slim": Network(
         build="casestudy.models.ridnet:build_ridnet",
         title="RIDNet, slim",

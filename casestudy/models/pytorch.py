@@ -1,4 +1,4 @@
-"""What PyTorch, the framework of most authors, has and Keras lacks."""
+"""Layers as PyTorch, the framework of most authors, has and starts them."""
 
 import keras
 from keras import layers, ops
@@ -15,7 +15,7 @@ def conv(
     activation: str | None = None,
     use_bias: bool = True,
 ):
-    """Apply a convolution that starts like PyTorch's, except that its biases are zero."""
+    inputs = size**2 * x.shape[-1]
     return layers.Conv2D(
         filters,
         size,
@@ -23,9 +23,40 @@ def conv(
         padding="same",
         activation=activation,
         use_bias=use_bias,
-        kernel_initializer=PYTORCH_DEFAULT.clone(),
+        kernel_initializer=start(inputs),
+        bias_initializer=start(inputs),
         name=name,
     )(x)
+
+
+def doubled(x, filters: int, name: str):
+    """Apply a transposed convolution of 2x2 pixels, which doubles height and width."""
+    inputs = 4 * filters  # PyTorch counts those of the convolution that this one transposes
+    return layers.Conv2DTranspose(
+        filters,
+        2,
+        2,
+        kernel_initializer=start(inputs),
+        bias_initializer=start(inputs),
+        name=name,
+    )(x)
+
+
+def depthwise(x, name: str, activation: str | None = None):
+    """Apply a convolution of 3x3 pixels to each channel by itself."""
+    return layers.DepthwiseConv2D(
+        3,
+        padding="same",
+        activation=activation,
+        depthwise_initializer=start(9),
+        bias_initializer=start(9),
+        name=name,
+    )(x)
+
+
+def start(inputs: int) -> keras.initializers.Initializer:
+    """Return how PyTorch draws kernels and biases, given how many numbers a result depends on."""
+    return keras.initializers.RandomUniform(-(inputs**-0.5), inputs**-0.5)
 
 
 class PixelShuffle(layers.Layer):
@@ -40,10 +71,10 @@ class PixelShuffle(layers.Layer):
 
 
 class EnlargeTwice(layers.Layer):
-    """Double height and width bilinearly, with aligned pixel centres and repeated borders.
+    """Double height and width bilinearly, with half-pixel centres and repeated borders.
 
-    (N, H, W, C) to (N, 2H, 2W, C). The bilinear layer of Keras 3.15 needs to know the size of
-    images in advance.
+    As PyTorch does with align_corners=False: (N, H, W, C) to (N, 2H, 2W, C). The bilinear layer of
+    Keras 3.15 needs to know the size of images in advance.
     """
 
     def call(self, images):

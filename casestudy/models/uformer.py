@@ -9,7 +9,7 @@ as the first level.
 
 As published, the windows of the bottom are never shifted, and the sizes T, S and B all have
 modulators. Departures: images are padded by mirroring, outside the network. Stochastic depth is
-left out, since it regularizes far longer trainings than those of this study. The last convolution
+left out, since trainings as short as those of this study do not need it. The last convolution
 starts near zero, so that training starts from the noisy image itself.
 """
 
@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from casestudy.models.pytorch import PYTORCH_DEFAULT, conv
+from casestudy.models.pytorch import conv, depthwise, doubled
 from casestudy.models.residual import corrected
 
 WINDOW = 8  # pixels
@@ -58,9 +58,7 @@ def build_uformer(
     x = lewin_blocks(x, bottom, 2 ** len(levels), "bottom", shifts=False)
     for level, count in reversed(list(enumerate(levels, start=1))):
         width = filters * 2 ** (level - 1)
-        x = layers.Conv2DTranspose(
-            width, 2, 2, kernel_initializer=PYTORCH_DEFAULT.clone(), name=f"up{level}.enlarge"
-        )(x)
+        x = doubled(x, width, f"up{level}.enlarge")
         x = layers.Concatenate(name=f"up{level}.both")([x, skips.pop()])
         x = lewin_blocks(x, count, 2**level, f"up{level}", modulated=True)
     return keras.Model(noisy, corrected(noisy, x), name=name)
@@ -77,7 +75,7 @@ def lewin_blocks(
 
 
 def attention(x, heads: int, name: str, shifted: bool, modulated: bool):
-    """Each pixel becomes a mean over its window, weighted by how alike the pixels are."""
+    """Each pixel becomes a mean over its window, weighted by how well keys match its query."""
     channels = x.shape[-1]
     y = layers.LayerNormalization(epsilon=1e-5, name=f"{name}.norm")(x)
     if shifted:
@@ -98,7 +96,7 @@ def feed_forward(x, name: str):
     channels = x.shape[-1]
     y = layers.LayerNormalization(epsilon=1e-5, name=f"{name}.norm")(x)
     y = linear(y, 4 * channels, f"{name}.widen", "gelu")
-    y = layers.DepthwiseConv2D(3, padding="same", activation="gelu", name=f"{name}.depthwise")(y)
+    y = depthwise(y, f"{name}.depthwise", "gelu")
     y = linear(y, channels, f"{name}.mix")
     return layers.Add(name=f"{name}.add")([x, y])
 
@@ -141,7 +139,7 @@ class WindowAttention(layers.Layer):
     """Scaled dot-product attention within windows, with a learned bias for each displacement.
 
     Takes queries (N, H, W, C), and keys and values (N, H, W, 2C); returns (N, H, W, C). In a
-    shifted picture, the windows at the border hold pixels of opposite sides, which must not see
+    shifted image, the windows at the border hold pixels of opposite sides, which must not see
     each other.
     """
 
@@ -160,12 +158,12 @@ class WindowAttention(layers.Layer):
         k = self._by_head(keys_and_values[..., :channels])
         v = self._by_head(keys_and_values[..., channels:])
         scale = (channels // self.heads) ** -0.5
-        likeness = ops.matmul(q * scale, ops.swapaxes(k, -1, -2))  # (N, windows, heads, 64, 64)
+        scores = ops.matmul(q * scale, ops.swapaxes(k, -1, -2))  # (N, windows, heads, 64, 64)
         bias = ops.take(self.bias, displacements(), axis=0)
-        likeness = likeness + ops.cast(ops.transpose(bias, (2, 0, 1)), likeness.dtype)
+        scores = scores + ops.cast(ops.transpose(bias, (2, 0, 1)), scores.dtype)
         if self.shifted:
-            likeness = likeness + ops.cast(-100 * foreign(queries), likeness.dtype)[:, :, None]
-        mixed = ops.swapaxes(ops.matmul(ops.softmax(likeness), v), -2, -3)
+            scores = scores + ops.cast(-100 * across_border(queries), scores.dtype)[:, :, None]
+        mixed = ops.swapaxes(ops.matmul(ops.softmax(scores), v), -2, -3)
         windows = ops.shape(mixed)[1]
         return from_windows(ops.reshape(mixed, (-1, windows, WINDOW**2, channels)), queries)
 
@@ -204,7 +202,7 @@ def displacements() -> np.ndarray:
     return (y[:, None] - y + WINDOW - 1) * across + x[:, None] - x + WINDOW - 1
 
 
-def foreign(images):
+def across_border(images):
     """Return 1 for any two pixels of a window that the shift brought together, otherwise 0.
 
     (1, windows, 64, 64), for images that `Roll` has shifted up and to the left by `SHIFT`.
@@ -218,5 +216,7 @@ def foreign(images):
         )
 
     regions = 3 * side(height)[:, None] + side(width)
-    regions = to_windows(regions[None, :, :, None])  # (1, windows, 64, 1)
+    # Not by indexing with None, which LiteRT cannot convert.
+    regions = ops.expand_dims(ops.expand_dims(regions, 0), -1)
+    regions = to_windows(regions)  # (1, windows, 64, 1)
     return ops.cast(regions != ops.swapaxes(regions, -1, -2), "int32")

@@ -29,6 +29,7 @@ from casestudy.data.batches import PatchBatches, Source
 from casestudy.data.patches import Patches
 from casestudy.files import provenance
 from casestudy.files.writing import remove_unfinished, written_whole
+from casestudy.models import NETWORKS
 from casestudy.models.cbdnet import LEVEL_MAP, with_level_map
 from casestudy.models.devices import device_names, on_gpu
 from casestudy.models.hinet import with_first_result
@@ -168,9 +169,11 @@ class Training:
         # Training keeps the output of every layer, so validation can process four times as many
         # pixels at once. Every device gets the same number of patches.
         at_once = 4 * self.batches.batch_size * self.batches.crop_size**2 // validation.size**2
+        multiple = NETWORKS[self.model.name].multiple
         self.validation = PatchBatches(
             validation.take(np.arange(len(validation) // devices * devices)),
             max(at_once // devices, 1) * devices,
+            validation.size // multiple * multiple,
             level_maps=with_map,
         )
         self.optimizer = OPTIMIZERS[settings.optimizer](

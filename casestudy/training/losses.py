@@ -44,8 +44,8 @@ def negative_psnr(clean, denoised):
     """Return minus the mean PSNR of the images in dB.
 
     The logarithm makes a tenth of the error worth as much in an image with weak noise as in one
-    with strong noise. HINet (Chen et al., 2021, arXiv:2105.06086) and NAFNet minimise it, too. The
-    error has a floor, `SMALLEST_ERROR`, so the gradient of a perfect image is finite.
+    with strong noise. NAFNet (Chen et al., 2022, arXiv:2204.04676) minimises it, too. The error
+    has a floor, `SMALLEST_ERROR`, so the gradient of a perfect image is finite.
     """
     error = ops.mean(ops.square(denoised - clean), axis=(1, 2, 3))
     return ops.mean(10 * ops.log10(error + SMALLEST_ERROR))

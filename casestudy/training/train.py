@@ -15,6 +15,7 @@ from casestudy.data.experiment import Experiment
 from casestudy.data.patches import Patches
 from casestudy.data.settings import check_parameters
 from casestudy.files.memory import keep_freed_memory
+from casestudy.models import NETWORKS
 from casestudy.models.devices import all_devices
 from casestudy.training.loop import Training
 from casestudy.training.manifest import load_training, read_manifest, refuse_seen
@@ -161,6 +162,13 @@ def _refuse_unusable(
     if not (len(train) and len(validation)):
         raise CaseStudyError(
             f"{len(train)} patches to train on and {len(validation)} to validate: both are needed."
+        )
+    multiple = NETWORKS[model.name].multiple
+    side = min(settings.crop_size or train.size, train.size)
+    if side % multiple or validation.size < multiple:
+        raise CaseStudyError(
+            f"{model.name} takes squares of {multiple} pixels or a multiple of that, not of "
+            f"{min(side, validation.size)}. Choose another crop_size or patch_size."
         )
     loss = LOSSES[settings.loss]
     if loss.both and not model.name.startswith("hinet"):

@@ -32,8 +32,10 @@ from casestudy.denoising.tiles import network_denoiser
 from casestudy.models import RECOMMENDED
 from casestudy.results.metrics import denoise_patches, score
 from casestudy.results.quantized import measure_variants, sensitivity
+from tests.models.test_restoration import SMALL, shaken
 
-SIZES = {"autoencoder": 8, "cbdnet": 8, "pridnet": 4, "ridnet": 16}  # filters
+WIDTHS = {"autoencoder": 8, "cbdnet": 8, "pridnet": 4, "ridnet": 16}
+SIZES = {name: {"filters": width} for name, width in WIDTHS.items()} | SMALL
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def written(content, folder):
 
 @pytest.mark.parametrize("name", SIZES)
 def test_floats_compute_what_keras_computes_at_any_size(name, noisy, tmp_path):
-    model = models.build(name, filters=SIZES[name])
+    model = shaken(models.build(name, **SIZES[name]))
     denoiser = litert_denoiser(written(convert(model, "float32"), tmp_path), name)
     for images in (noisy, noisy[:1, :33, :17]):
         np.testing.assert_allclose(denoiser(images), network_denoiser(model)(images), atol=1e-5)

@@ -219,6 +219,10 @@ class TestHinetsLoss:
 
 
 class TestRefusals:
+    def test_squares_that_a_network_cannot_halve_often_enough(self, patches, tmp_path):
+        with pytest.raises(CaseStudyError, match="uformer takes squares of 128 pixels"):
+            trained(patches, tmp_path, name="uformer")
+
     def test_other_settings_in_the_same_folder(self, patches, tmp_path):
         trained(patches, tmp_path)
         with pytest.raises(CaseStudyError, match="batch_size was 8 and is now 4"):
