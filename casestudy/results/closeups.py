@@ -33,16 +33,15 @@ def noise_estimates(cbdnet: keras.Model, patches: Patches) -> pd.DataFrame:
     rows = []
     for position in range(len(patches)):
         noisy, clean = patches.noisy([position]), patches.clean([position])
-        level_map = network.predict_on_batch(noisy)[LEVEL_MAP]
+        level_map = _called(network, noisy)[LEVEL_MAP]
         rows.append([np.sqrt(np.mean(np.square(x))) for x in (level_map, noisy - clean)])
     return pd.DataFrame(rows, columns=["estimated", "true"])
 
 
-def pyramid_contributions(pridnet: keras.Model, noisy: np.ndarray) -> dict[int, np.ndarray]:
-    """Return what each level of PRIDNet's pyramid adds to the result.
-
-    A level's contribution is the result minus the result of the same fusion with this level's
-    activations replaced by their mean over the image.
+def without_levels(
+    pridnet: keras.Model, noisy: np.ndarray
+) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Denoise with PRIDNet, and again with one level's features replaced by their mean.
 
     Parameters
     ----------
@@ -52,20 +51,31 @@ def pyramid_contributions(pridnet: keras.Model, noisy: np.ndarray) -> dict[int, 
 
     Returns
     -------
-    dict of int to ndarray, shape (N, H, W, 3), float32
+    whole : ndarray, shape (N, H, W, 3), float32
+    without : dict of int to ndarray of this shape
         By the level's pooling: 1, 2, 4, 8, 16.
     """
     levels = pridnet.get_layer("fusion.in").output
     pyramid, fusion = keras.Model(pridnet.input, levels), keras.Model(levels, pridnet.output)
-    features = pyramid.predict_on_batch(noisy)
-    whole = fusion.predict_on_batch(features)
-    contributions = {}
+    features = _called(pyramid, noisy)
+    without = {}
     for number, pooling in enumerate(POOLING, start=2):  # after 2 x 3 channels of stage 1
         channels = slice(3 * number, 3 * number + 3)
-        without = features.copy()
-        without[..., channels] = features[..., channels].mean(axis=(1, 2), keepdims=True)
-        contributions[pooling] = whole - fusion.predict_on_batch(without)
-    return contributions
+        replaced = features.copy()
+        replaced[..., channels] = features[..., channels].mean(axis=(1, 2), keepdims=True)
+        without[pooling] = _called(fusion, replaced)
+    return _called(fusion, features), without
+
+
+def worth_of_levels(pridnet: keras.Model, patches: Patches) -> pd.Series:
+    """Return the mean PSNR in dB that is lost without a level of PRIDNet, by its pooling."""
+    lost = []
+    for position in range(len(patches)):
+        clean = patches.clean([position])[0]
+        whole, without = without_levels(pridnet, patches.noisy([position]))
+        best = psnr(clean, np.clip(whole[0], 0, 1))
+        lost.append({p: best - psnr(clean, np.clip(x[0], 0, 1)) for p, x in without.items()})
+    return pd.DataFrame(lost).mean().rename("dB lost without it").rename_axis("pooled by")
 
 
 def phone_pictures(size: int = 256) -> dict[str, np.ndarray]:
@@ -146,9 +156,15 @@ def _outputs(
 ) -> dict[str, np.ndarray]:
     """Return the outputs of some layers for all pictures."""
     outputs = {name: model.get_layer(name).output for name in names}
-    # Called as it is: one batch is not worth the seconds that `predict_on_batch` compiles for.
-    found = keras.Model(model.input, outputs)(np.stack([*pictures.values()]), training=False)
-    return {name: ops.convert_to_numpy(values) for name, values in found.items()}
+    return _called(keras.Model(model.input, outputs), np.stack([*pictures.values()]))
+
+
+def _called(model: keras.Model, inputs: object) -> object:
+    """Return the output, or outputs, of a network as arrays.
+
+    A few images are not worth the seconds for which `predict_on_batch` compiles.
+    """
+    return keras.tree.map_structure(ops.convert_to_numpy, model(inputs, training=False))
 
 
 def psnr_with_means(model: keras.Model, names: Sequence[str], patches: Patches) -> pd.DataFrame:
@@ -170,24 +186,23 @@ def psnr_with_means(model: keras.Model, names: Sequence[str], patches: Patches) 
         PSNR in dB, one row per patch: as it is; mean of the patch (each channel replaced by its
         mean over the patch's pixels); mean of all (over all patches as well).
     """
-    layers = {name: model.get_layer(name).output for name in names}
-    first = keras.Model(model.input, layers)
-    rest = keras.Model([model.input, *layers.values()], model.output)
+    layers = [model.get_layer(name).output for name in names]
+    first = keras.Model(model.input, [model.output, *layers])
+    rest = keras.Model([model.input, *layers], model.output)
     noisy = [patches.noisy([position]) for position in range(len(patches))]
-    features = [[*first.predict_on_batch(image).values()] for image in noisy]
+    results, features = [], []
+    for image in noisy:
+        result, *of_patch = _called(first, image)
+        results.append(result)
+        features.append(of_patch)
     own = [[f.mean(axis=(1, 2), keepdims=True) for f in of_patch] for of_patch in features]
     common = [np.mean(means, axis=0) for means in zip(*own, strict=True)]
     rows = []
     for position, of_patch in enumerate(features):
-        variants = {
-            "as it is": of_patch,
-            "mean of the patch": own[position],
-            "mean of all": common,
-        }
-        row = {}
-        for name, values in variants.items():
+        denoised = {"as it is": results[position]}
+        for name, values in {"mean of the patch": own[position], "mean of all": common}.items():
             full = [np.broadcast_to(v, f.shape) for v, f in zip(values, of_patch, strict=True)]
-            denoised = rest.predict_on_batch([noisy[position], *full])[0]
-            row[name] = psnr(patches.clean([position])[0], np.clip(denoised, 0, 1))
-        rows.append(row)
+            denoised[name] = _called(rest, [noisy[position], *full])
+        clean = patches.clean([position])[0]
+        rows.append({n: psnr(clean, np.clip(x[0], 0, 1)) for n, x in denoised.items()})
     return pd.DataFrame(rows)

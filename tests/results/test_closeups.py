@@ -12,6 +12,7 @@ from casestudy.results.closeups import (
     kernel_weights,
     phone_pictures,
     psnr_with_means,
+    without_levels,
 )
 from casestudy.results.plots import plot_attention, plot_kernels
 
@@ -60,6 +61,17 @@ def test_attention_is_what_the_network_multiplies_by(networks, name, modules):
         before, after = map(keras.ops.convert_to_numpy, features(PICTURE[None]))
         row = weights.query("image == 'one' and module == @module").sort_values("channel")
         np.testing.assert_allclose(before * row["weight"].to_numpy(), after, atol=1e-6)
+
+
+def test_only_a_level_that_says_nothing_can_be_left_out(networks):
+    model = networks["pridnet"]
+    last = model.get_layer("pyramid4.out")
+    kept = last.get_weights()
+    last.set_weights([np.zeros_like(weight) for weight in kept])
+    whole, without = without_levels(model, PICTURE[None])
+    last.set_weights(kept)
+    same = {pooling: np.allclose(x, whole, atol=1e-7) for pooling, x in without.items()}
+    assert same == {1: False, 2: False, 4: True, 8: False, 16: False}
 
 
 def test_the_kernels_of_a_channel_share_a_weight_of_one(networks):
