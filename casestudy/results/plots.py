@@ -369,7 +369,7 @@ def plot_quality_by_cost(summary: pd.DataFrame) -> Figure:
 
 
 def plot_variants(table: pd.DataFrame) -> Figure:
-    """Draw size, time, loss and memory of networks' variants.
+    """Draw size, time and loss of networks' variants.
 
     `table` is from `casestudy.results.quantized.measure_variants`, by network and variant.
     """
@@ -377,10 +377,9 @@ def plot_variants(table: pd.DataFrame) -> Figure:
         "size_mb": "MB",
         "seconds_per_megapixel": "seconds per megapixel",
         "lost_db": "PSNR lost (dB)",
-        "peak_mb": "peak memory (MB)",
     }
-    fig, axes = plt.subplots(2, 2, figsize=(10, 7), sharey=True)
-    for ax, (column, label) in zip(axes.flat, labels.items(), strict=True):
+    fig, axes = plt.subplots(1, 3, figsize=(10, 4.2), sharey=True)
+    for ax, (column, label) in zip(axes, labels.items(), strict=True):
         sns.barplot(table.reset_index(), x=column, y="network", hue="variant", ax=ax)
         ax.set(xlabel=label, ylabel="")
         ax.get_legend().remove()

@@ -37,17 +37,13 @@ def measure_variants(
     DataFrame
         By variant: size_mb, psnr_db (over patches that no variant restores exactly), lost_db
         (compared with the first variant), ssim, seconds_per_megapixel (median over
-        patches), times_as_fast (as the first variant) and peak_mb (memory of a process that
-        denoises one tile).
+        patches) and times_as_fast (as the first variant).
     """
     variants = {
         name: (litert_denoiser(file, model.name) if file else network_denoiser(model), 1)
         for name, file in files.items()
     }
     scores = score_in_turns(variants, patches)
-    # Two at a time: a process does little but load libraries, on one core.
-    with ThreadPoolExecutor(2) as pool:
-        peaks = pool.map(lambda file: peak_memory_mb(model.name, file, TILE), files.values())
     table = pd.DataFrame(
         {
             "size_mb": {
@@ -57,7 +53,6 @@ def measure_variants(
             "psnr_db": _mean_psnr_db(scores),
             "ssim": {name: table["ssim"].mean() for name, table in scores.items()},
             "seconds_per_megapixel": seconds_per_megapixel(scores),
-            "peak_mb": dict(zip(files, peaks, strict=True)),
         }
     ).loc[list(files)]
     first = table.iloc[0]
@@ -65,6 +60,22 @@ def measure_variants(
     speed = first["seconds_per_megapixel"] / table["seconds_per_megapixel"]
     table.insert(5, "times_as_fast", speed)
     return table.rename_axis("variant")
+
+
+def peak_memory(network: str, files: Mapping[str, Path | None]) -> pd.Series:
+    """Return by variant the peak memory in MB of a process that denoises one tile with it.
+
+    Parameters
+    ----------
+    network : str
+        A released network.
+    files : mapping of str to Path or None
+        From `write_variants`.
+    """
+    # Two at a time: a process does little but load libraries, on one core.
+    with ThreadPoolExecutor(2) as pool:
+        peaks = pool.map(lambda file: peak_memory_mb(network, file, TILE), files.values())
+        return pd.Series(dict(zip(files, peaks, strict=True)), name="peak memory, MB")
 
 
 def in_words(variants: pd.DataFrame, network: str) -> str:
