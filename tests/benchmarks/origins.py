@@ -5,6 +5,7 @@ of one camera. `polyu-origins.csv` holds what `find_origins` finds, so that a sp
 checked to keep held-out crops away from the frames that networks are trained on.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from casestudy.data.catalogue import load_pairs
+from casestudy.data.catalogue import Pair, load_pairs
 from casestudy.files.photos import read_image
 
 TABLE = Path(__file__).parent / "polyu-origins.csv"
@@ -28,8 +29,8 @@ def read_origins() -> pd.DataFrame:
     return pd.read_csv(TABLE)
 
 
-def find_origins() -> pd.DataFrame:
-    """Look for every crop in every frame.
+def find_origins(crops: Sequence[Pair]) -> pd.DataFrame:
+    """Look for crops of PolyU in every frame.
 
     Returns
     -------
@@ -40,12 +41,12 @@ def find_origins() -> pd.DataFrame:
     Raises
     ------
     CaseStudyError
-        If PolyU's crops or frames are not there.
+        If PolyU's frames are not there.
     """
     frames = {pair.id: _grey(pair.clean_path) for pair in load_pairs("polyu-frames")}
     reduced = {name: _reduced(frame) for name, frame in frames.items()}
     rows = []
-    for pair in tqdm(load_pairs("polyu"), desc="Looking for crops", unit="crop", disable=None):
+    for pair in tqdm(crops, desc="Looking for crops", unit="crop", disable=None):
         crop = _grey(pair.clean_path)
         small = _reduced(crop)
         found = {name: _place(frame, small) for name, frame in reduced.items()}

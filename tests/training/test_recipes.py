@@ -66,9 +66,12 @@ def test_held_out_crops_are_of_eight_scenes_and_all_cameras():
 
 @needs_all
 def test_the_table_of_origins_is_what_the_images_show():
-    found, committed = origins.find_origins(), origins.read_origins()
+    """Every fourth crop is looked for: each takes half a second."""
+    committed, chosen = origins.read_origins(), slice(None, None, 4)
+    found = origins.find_origins(load_pairs("polyu")[chosen])
     keys = ["crop", "frame", "left", "top"]
-    pd.testing.assert_frame_equal(found[keys], committed[keys], check_dtype=False)
+    expected = committed[keys][chosen].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found[keys], expected, check_dtype=False)
     # A crop that was cut from no frame is no less clear: nothing is nearly like it.
     assert committed.loc[committed["frame"].isna(), "correlation"].max() < 0.9
     assert committed.loc[committed["frame"].notna(), "correlation"].min() > 0.99

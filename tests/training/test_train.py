@@ -546,7 +546,7 @@ class TestKill:
         assert code == 0
         rng = random.Random(0)
         killed, continued, damaged, told = tmp_path / "killed", 0, 0, 0
-        for attempt in range(5):
+        for attempt in range(3):
             code, output = self.run(
                 pair_folder, killed, rng.uniform(0, 1), in_checkpoint=attempt % 2 == 1
             )
