@@ -63,6 +63,8 @@ def train(
     if recipe:
         settings |= _of_recipe(context, recipe, model)
     settings = check_parameters(settings, Parameters)
+    if settings["critic_weight"] and start != "released":
+        raise CaseStudyError("A critic needs a network that denoises. Use --start released.")
     folder = reports_root() / run_name(recipe or settings["dataset"], run) / "models"
     patches = _patches(recipe, allow_missing, settings, folder)
     # Imported after all checks: Keras takes seconds to import.

@@ -35,6 +35,7 @@ from casestudy.models.devices import device_names, on_gpu
 from casestudy.models.hinet import with_first_result
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.training.checkpoint import delete_checkpoint, load_checkpoint, save_checkpoint
+from casestudy.training.critic import WithCritic
 from casestudy.training.losses import PSNR, level_map_loss, negative_psnr, of_both_results
 from casestudy.training.manifest import load_training, read_manifest
 from casestudy.training.optimizers import Muon
@@ -181,7 +182,9 @@ class Training:
         )
         image_loss = keras.losses.get(negative_psnr if loss.image == "psnr" else loss.image)
         self.trained = self.model
-        if with_map:
+        if settings.critic_weight:
+            self.trained = WithCritic(self.model, settings.critic_weight)
+        elif with_map:
             self.trained = with_level_map(self.model)
         elif loss.both:
             self.trained, image_loss = with_first_result(self.model), of_both_results(image_loss)
@@ -265,7 +268,8 @@ class Training:
             "learning_rate": float(keras.ops.convert_to_numpy(self.optimizer.learning_rate)),
             "seconds": progress.seconds + self._tick(),
         }
-        if row["val_psnr_db"] > progress.best_psnr_db:
+        # A critic costs PSNR: the best epoch would be the one in which it had taught least.
+        if row["val_psnr_db"] > progress.best_psnr_db or self.settings.critic_weight:
             progress.best_psnr_db = row["val_psnr_db"]
             save_weights(self.model, self._file(".safetensors"))
         self.progress = Progress(

@@ -81,6 +81,13 @@ class TrainingSettings(Settings):
         description="Largest norm of all gradients together; larger ones are scaled down. 0: no "
         "limit.",
     )
+    critic_weight: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the score of a critic, which is trained to tell denoised images "
+        "from clean ones; 0: no critic. Needs --start released.",
+    )
     simulated_share: float = Field(
         0.0, ge=0, le=1, description="Share of patches, 0 to 1, with simulated camera noise."
     )

@@ -171,6 +171,8 @@ def _refuse_unusable(
             f"{min(side, validation.size)}. Choose another crop_size or patch_size."
         )
     loss = LOSSES[settings.loss]
+    if settings.critic_weight and (loss.both or loss.map_weight):
+        raise CaseStudyError(f"A critic cannot be combined with loss={settings.loss!r}.")
     if loss.both and not model.name.startswith("hinet"):
         raise CaseStudyError(f"loss={settings.loss!r} needs two results; {model.name} has one.")
     if not loss.map_weight:

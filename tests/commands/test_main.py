@@ -64,6 +64,7 @@ WRONG = [
     (("train", "autoencoder", "--seed", "-1"), "seed"),
     (("train", "autoencoder", "--run", "../outside"), "cannot name a run"),
     (("train", "cbdnet", "--loss", "cbdnet", "--protocol", "article"), "use loss=mse"),
+    (("train", "drunet", "--critic-weight", "0.01"), "--start released"),
     (("evaluate", "autoencoder", "--dataset", "sample", "--output", "."), "is a folder"),
     (("quantize", "autoencoder", "--output", "/dev/null/a.tflite"), "cannot be written"),
     (("denoise", "x" * 300, "a.png"), "File name too long"),

@@ -24,6 +24,7 @@ from casestudy.models.hinet import with_first_result
 from casestudy.results.closeups import noise_estimates
 from casestudy.results.metrics import psnr
 from casestudy.training.checkpoint import load_checkpoint, previous
+from casestudy.training.critic import WithCritic
 from casestudy.training.losses import PSNR
 from casestudy.training.manifest import load_training
 from casestudy.training.train import train, train_or_load
@@ -198,6 +199,33 @@ class TestCbdnetLoss:
     def test_only_cbdnet_has_it(self, patches, tmp_path):
         with pytest.raises(CaseStudyError, match="autoencoder does not have"):
             trained(patches, tmp_path, loss="cbdnet-mae")
+
+
+class TestCritic:
+    def test_the_denoiser_does_not_learn_what_teaches_the_critic(self, patches, tmp_path):
+        """With next to no weight, the same training as without a critic."""
+        alone, _ = trained(patches, tmp_path / "alone", loss="mae")
+        beside, history = trained(patches, tmp_path / "with", loss="mae", critic_weight=1e-12)
+        for weight, same in zip(beside.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_allclose(weight, same, atol=1e-5)
+        assert 0 < history["loss"].iloc[-1] < 2.5  # hinges begin at 2, and fall
+
+    def test_the_denoiser_seeks_a_high_score(self, patches, monkeypatch):
+        """Of a critic that likes bright images: the denoised ones become brighter than without."""
+        likes_bright = keras.Sequential([keras.Input((None, None, 6)), keras.layers.Conv2D(1, 1)])
+        likes_bright.set_weights([np.ones((1, 1, 6, 1)), np.zeros(1)])
+        likes_bright.trainable = False
+        monkeypatch.setattr("casestudy.training.critic.build_critic", lambda: likes_bright)
+        everyone = np.arange(len(patches))
+        noisy, clean = patches.noisy(everyone), patches.clean(everyone)
+        means = []
+        for weight in (0.0, 1.0):
+            model = build("autoencoder", 0, filters=4)
+            judged = WithCritic(model, weight)
+            judged.compile(keras.optimizers.SGD(1e-3), "mae")
+            judged.train_on_batch(noisy, clean)
+            means.append(model.predict_on_batch(noisy).mean())
+        assert means[1] > means[0] + 1e-4
 
 
 class TestHinetsLoss:
