@@ -132,6 +132,7 @@ def losses(standings: pd.DataFrame) -> str:
     """
     title = recommended()
     short = title.partition(",")[0]
+    standings = standings.round(2)  # as tables show them, or differences would not add up
     ahead = standings.drop(columns=NOISY).sub(standings[title], axis=0)
     networks = ahead.drop(columns=FILTER).dropna(how="all")
     best = pd.DataFrame({"db": networks.max(axis=1), "method": networks.idxmax(axis=1)})
