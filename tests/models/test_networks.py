@@ -72,7 +72,7 @@ def test_gradients_reach_every_weight(name):
     # As wide as released: the only hidden unit of a slim attention may be dead from the start.
     model = build(name)
     optimizer = keras.optimizers.SGD(momentum=0.9)  # its momentum is the gradient, scaled
-    model.compile(optimizer, "mse")
+    model.compile(optimizer, "mse", run_eagerly=True)  # one step is not worth compiling
     rng = np.random.default_rng(0)
     model.train_on_batch(rng.random((2, 32, 32, 3)), rng.random((2, 32, 32, 3)))
     gradients = optimizer.variables[2:]  # after iteration and learning rate

@@ -86,7 +86,7 @@ def test_saved_weights_give_the_same_output(network, tmp_path):
 
 def test_gradients_reach_every_weight(network):
     optimizer = keras.optimizers.SGD(1e-6, momentum=0.9)  # its momentum is the gradient, scaled
-    network.compile(optimizer, "mse")
+    network.compile(optimizer, "mse", run_eagerly=True)  # one step is not worth compiling
     network.train_on_batch(of_size(network), of_size(network, seed=1))
     gradients = optimizer.variables[2:]  # after iteration and learning rate
     for weight, gradient in zip(network.trainable_variables, gradients, strict=True):
