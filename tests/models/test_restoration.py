@@ -40,7 +40,9 @@ def shaken(model):
 
 @pytest.fixture(scope="module", params=SMALL)
 def network(request):
-    return shaken(build(request.param, **SMALL[request.param]))
+    model = shaken(build(request.param, **SMALL[request.param]))
+    model.run_eagerly = True  # a few images are not worth compiling
+    return model
 
 
 @pytest.mark.parametrize(
