@@ -50,12 +50,14 @@ def same_weights(first, second):
 
 def test_networks_whose_names_begin_alike_are_trained_in_one_folder(patches, tmp_path):
     """Scratch folders of a killed training are removed; not those of the other, which may run."""
-    slim = build("autoencoder", filters=4)
-    half = keras.Model(slim.input, slim.output, name="autoencoder-half")
-    train(half, patches, patches.spread(4), 1, tmp_path, batch_size=8)
-    left, of_another = (tmp_path / f".autoencoder{name}-a1b2_c3d" for name in (".last", "-half"))
+    small = build("autoencoder", filters=4)
+    whole, slim = (
+        keras.Model(small.input, small.output, name=f"nafnet{x}") for x in ("", "-slim")
+    )
+    train(slim, patches, patches.spread(4), 1, tmp_path, batch_size=8)
+    left, of_another = (tmp_path / f".nafnet{name}-a1b2_c3d" for name in (".last", "-slim"))
     left.mkdir(), of_another.mkdir()
-    trained(patches, tmp_path, epochs=1)
+    train(whole, patches, patches.spread(4), 1, tmp_path, batch_size=8)
     assert not left.exists() and of_another.exists()
 
 
