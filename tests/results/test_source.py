@@ -13,9 +13,9 @@ def shown(*functions):
 
 def test_the_code_is_that_of_the_function_without_the_details_of_its_docstring():
     code = shortened_source(ridnet.build_ridnet)
-    assert code.startswith('def build_ridnet(filters: int = 64) -> keras.Model:\n    """Build')
+    assert code.startswith("def build_ridnet(filters: int = 64, name: str = ")
     assert code.count('"""') == 2 and "Parameters" not in code
-    assert code.endswith('    return keras.Model(noisy, corrected(noisy, x), name="ridnet")\n')
+    assert code.endswith("    return keras.Model(noisy, corrected(noisy, x), name=name)\n")
     assert '"""EAM: see far' in shortened_source(ridnet.enhancement_attention_module)
 
 
