@@ -19,8 +19,7 @@ from casestudy.data.batches import PatchBatches
 from casestudy.data.catalogue import load_pairs
 from casestudy.data.experiment import open_experiment
 from casestudy.data.patches import cut_patches
-from casestudy.models import build
-from casestudy.models.hinet import with_first_result
+from casestudy.models import build, hinet
 from casestudy.results.closeups import noise_estimates
 from casestudy.results.metrics import psnr
 from casestudy.training.checkpoint import load_checkpoint, previous
@@ -231,12 +230,15 @@ class TestCritic:
 
 
 class TestHinetsLoss:
-    def test_the_first_result_learns_too(self, patches, tmp_path):
+    def test_the_first_result_learns_too(self, patches, tmp_path, monkeypatch):
+        monkeypatch.setattr(hinet, "LEVELS", 2)  # five take long to compile
         model, all_of_them = build("hinet", filters=4), np.arange(len(patches))
         noisy, clean = patches.noisy(all_of_them), patches.clean(all_of_them)
 
         def error():
-            return np.abs(with_first_result(model).predict_on_batch(noisy)[..., 3:] - clean).mean()
+            return np.abs(
+                hinet.with_first_result(model).predict_on_batch(noisy)[..., 3:] - clean
+            ).mean()
 
         before = error()
         settings = {"batch_size": 8, "optimizer": "muon", "learning_rate": 3e-3}
