@@ -343,13 +343,16 @@ class Training:
         history = pd.DataFrame(self.progress.history)
         steps = int(keras.ops.convert_to_numpy(self.optimizer.iterations))
         pixels = steps * self.batches.batch_size * self.batches.crop_size**2
+        best = history["val_psnr_db"].idxmax()
+        if self.settings.critic_weight:
+            best = history.index[-1]
         manifest = {
             "identity": self.identity,
             "data": {part: _contents(patches) for part, patches in self.data.items()},
             "start": self.start,
             "parameters": self.model.count_params(),
             "megapixels": self.progress.megapixels + pixels / 1e6,  # as often as shown
-            "best": history.loc[history["val_psnr_db"].idxmax()].to_dict(),
+            "best": history.loc[best].to_dict(),  # whose weights are kept
             "last": history.iloc[-1].to_dict(),
             "seconds": history["seconds"].sum(),
             "finished": time.strftime("%Y-%m-%d %H:%M:%S%z"),

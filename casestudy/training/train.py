@@ -39,10 +39,10 @@ def train(
     """Train a network, or resume a training that was stopped.
 
     `folder` receives, under the network's name: `.safetensors`, the weights of the epoch with
-    the best validation PSNR, which the model holds in the end; `.last.safetensors`, those of
-    the last epoch; `.history.csv`; and `.json`, the manifest, which is written last. During the
-    training it also holds the last two checkpoints. A call with the arguments of a finished
-    training loads its weights.
+    the best validation PSNR (with a critic, of the last epoch), which the model holds in the end;
+    `.last.safetensors`, those of the last epoch; `.history.csv`; and `.json`, the manifest, which
+    is written last. During the training it also holds the last two checkpoints. A call with the
+    arguments of a finished training loads its weights.
 
     Parameters
     ----------

@@ -211,6 +211,18 @@ class TestCritic:
             np.testing.assert_allclose(weight, same, atol=1e-5)
         assert 0 < history["loss"].iloc[-1] < 2.5  # hinges begin at 2, and fall
 
+    def test_the_last_epoch_is_kept_whatever_its_psnr(self, patches, tmp_path, monkeypatch):
+        falling = itertools.count(30, -1)
+        monkeypatch.setattr(
+            PSNR, "result", lambda self: keras.ops.convert_to_tensor(next(falling))
+        )
+        trained(patches, tmp_path, 2, critic_weight=0.1)
+        kept, last = (
+            (tmp_path / f"autoencoder{x}.safetensors").read_bytes() for x in ("", ".last")
+        )
+        assert kept == last
+        assert json.loads((tmp_path / "autoencoder.json").read_text())["best"]["epoch"] == 2
+
     def test_the_denoiser_seeks_a_high_score(self, patches, monkeypatch):
         """Of a critic that likes bright images: the denoised ones become brighter than without."""
         likes_bright = keras.Sequential([keras.Input((None, None, 6)), keras.layers.Conv2D(1, 1)])
