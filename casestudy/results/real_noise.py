@@ -41,8 +41,8 @@ def leads(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per method, the best first: method, psnr_db, ssim, gain_db (over the noisy crop);
-        ahead_db, its mean lead over `RIVAL`; ahead_low and ahead_high, the 95 % bootstrap
+        One row per method, the best first: method, psnr_db, ssim, lpips, gain_db (over the noisy
+        crop); ahead_db, its mean lead over `RIVAL`; ahead_low and ahead_high, the 95 % bootstrap
         confidence interval of the lead (percentiles of 2,000 resamples of the scenes, since crops
         of one scene are alike); ahead_crops and ahead_scenes, the shares of crops and scenes on
         which it leads.
@@ -55,7 +55,7 @@ def leads(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         rows.append(
             {
                 "method": method,
-                **table[["psnr_db", "ssim", "gain_db", "ahead_db"]].mean(),
+                **table[["psnr_db", "ssim", "lpips", "gain_db", "ahead_db"]].mean(),
                 "ahead_low": low,
                 "ahead_high": high,
                 "ahead_crops": (table["ahead_db"] > 0).mean(),

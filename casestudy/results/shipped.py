@@ -41,6 +41,8 @@ COLUMNS = [
     "gain_db",
     "noisy_ssim",
     "ssim",
+    "noisy_lpips",
+    "lpips",
 ]
 
 

@@ -49,6 +49,7 @@ def test_a_lead_is_paired_and_its_interval_is_over_scenes():
             "psnr_db": [30.0, 31, 35, 36, 40, 41],
             "gain_db": 1.0,
             "ssim": 0.9,
+            "lpips": 0.1,
         }
     )
     lead = [1.0, 1, 1, 1, -1, -1]
