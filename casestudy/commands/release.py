@@ -18,7 +18,7 @@ from casestudy.denoising.convert import convert, usual_calibration
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.files import provenance
 from casestudy.files.writing import written_whole
-from casestudy.models import RECOMMENDED, released
+from casestudy.models import released
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.results import all_sets, shipped
 from casestudy.results.metrics import score
@@ -68,7 +68,7 @@ def release(network: str, folder: Path) -> None:
         (made / f"{network}.md").write_text(card(network, manifest, scores))
         shipped.write_scores(scores, made / f"{network}.scores.csv")
         shutil.copy(folder / f"{network}.history.csv", made)
-        if network == RECOMMENDED:
+        if network in released.IN_8_BITS:
             (made / f"{network}{released.INT8}").write_bytes(
                 convert(model, "int8", usual_calibration())
             )

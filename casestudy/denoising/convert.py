@@ -51,7 +51,6 @@ def convert(
     kind: str,
     calibration: Iterable[np.ndarray] = (),
     floats: Sequence[str] = (),
-    in_floats: bytes | None = None,
 ) -> bytes:
     """Return a network from `casestudy.models.build` as the content of a LiteRT file.
 
@@ -65,8 +64,6 @@ def convert(
     floats : sequence of str
         More blocks of the network (`casestudy.models.inspection.block_of`) that "int8" keeps in
         floats, such as those with the highest `casestudy.results.quantized.sensitivity`.
-    in_floats : bytes, optional
-        The network as "float32", if it was made before.
 
     Raises
     ------
@@ -84,7 +81,7 @@ def convert(
         raise CaseStudyError(
             f"{model.name} has no block {unknown[0]!r}. Known: {', '.join(block_names(model))}."
         )
-    in_floats = in_floats or to_floats(model)
+    in_floats = to_floats(model)
     if kind == "float32":
         return in_floats
     if kind == "float16":
@@ -112,28 +109,6 @@ def write_by_converter(
     with _quietly(), written_whole(file) as temporary:
         temporary.write_bytes(converter.convert())
     return file
-
-
-def write_variants(
-    model: keras.Model,
-    folder: Path,
-    calibration: Iterable[np.ndarray],
-    kinds: Iterable[str] = KINDS,
-) -> dict[str, Path | None]:
-    """Write a network in several kinds of file; see `convert`.
-
-    Returns
-    -------
-    dict of str to Path or None
-        Files by the names of variants; the first one is "Keras", without a file.
-    """
-    in_floats = convert(model, "float32")
-    files: dict[str, Path | None] = {"Keras": None}
-    for kind in kinds:
-        files[f"LiteRT {kind}"] = file = folder / f"{model.name}-{kind}.tflite"
-        with written_whole(file) as temporary:
-            temporary.write_bytes(convert(model, kind, calibration, in_floats=in_floats))
-    return files
 
 
 def convert_for_openvino(

@@ -15,21 +15,21 @@ from casestudy.denoising.tiles import Denoiser, padded
 from casestudy.files import provenance
 from casestudy.files.cache import made_once
 from casestudy.files.folders import cache_root
-from casestudy.models import NETWORKS, RECOMMENDED, load, released
+from casestudy.models import NETWORKS, load, released
 
 
 def litert_file(network: str, kind: str) -> Path:
     """Return a released network as a LiteRT file, which is made when first asked for.
 
     `kind` is one of `casestudy.denoising.convert.KINDS`. "int8" is calibrated on the training
-    scenes of `sample`, which every installation has; that of the recommended network is there.
+    scenes of `sample`, which every installation has; most networks come with that file.
 
     Raises
     ------
     CaseStudyError
         As `casestudy.models.load`, `casestudy.denoising.convert.convert` and `converted_once`.
     """
-    if (network, kind) == (RECOMMENDED, "int8"):
+    if kind == "int8" and network in released.IN_8_BITS:
         return released.released_file(network, released.INT8)
     path = conversion("litert", network, kind).with_suffix(".tflite")
     notice = f"{network}: making its {kind} file, once"

@@ -1,7 +1,7 @@
 """The files of the networks that come with the package, and their checksums.
 
 Each network has its weights, training history, manifest, scores on every test set and model card;
-the recommended one also a LiteRT file in 8 bits, so that its first use needs no conversion.
+most also a LiteRT file in 8 bits, so that their first use needs no conversion.
 `SHA256SUMS` lists them all, in the format of the command sha256sum.
 """
 
@@ -15,7 +15,9 @@ from casestudy.models.networks import NETWORKS, Network
 FOLDER = Path(__file__).parent / "released"
 SUMS = "SHA256SUMS"
 SUFFIXES = (".safetensors", ".history.csv", ".json", ".scores.csv", ".md")
-INT8 = ".int8.tflite"  # of the recommended network
+INT8 = ".int8.tflite"
+# Networks with such a file. That of PRIDNet would be as large as all the others together.
+IN_8_BITS = ("autoencoder", "cbdnet", "ridnet", "drunet")
 
 
 def titles() -> dict[str, str]:

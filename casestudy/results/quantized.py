@@ -1,7 +1,7 @@
 """What quantization costs and saves: quality, time, size and memory of each variant."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,12 +11,20 @@ import pandas as pd
 from tqdm import tqdm
 
 from casestudy.data.patches import Patches
-from casestudy.denoising.convert import block_names, calibrate, to_floats, to_int8
-from casestudy.denoising.litert import litert_denoiser
+from casestudy.denoising.convert import KINDS, block_names, calibrate, to_floats, to_int8
+from casestudy.denoising.litert import litert_denoiser, litert_file
 from casestudy.denoising.peak_memory import peak_memory_mb
 from casestudy.denoising.tiles import TILE, network_denoiser
 from casestudy.models import NETWORKS
 from casestudy.results.metrics import score, score_in_turns
+
+
+def variants_of(network: str, kinds: Iterable[str] = KINDS) -> dict[str, Path | None]:
+    """Return LiteRT files of a released network by the names of variants.
+
+    The first variant is "Keras", without a file. See `litert_file`.
+    """
+    return {"Keras": None} | {f"LiteRT {kind}": litert_file(network, kind) for kind in kinds}
 
 
 def measure_variants(
@@ -29,7 +37,7 @@ def measure_variants(
     model : keras.Model
         From `casestudy.models.load`.
     files : mapping of str to Path or None
-        From `write_variants`.
+        From `variants_of`.
     patches : Patches
 
     Returns
@@ -39,11 +47,11 @@ def measure_variants(
         (compared with the first variant), ssim, seconds_per_megapixel (median over
         patches) and times_as_fast (as the first variant).
     """
-    variants = {
+    denoisers = {
         name: (litert_denoiser(file, model.name) if file else network_denoiser(model), 1)
         for name, file in files.items()
     }
-    scores = score_in_turns(variants, patches)
+    scores = score_in_turns(denoisers, patches)
     table = pd.DataFrame(
         {
             "size_mb": {
@@ -70,7 +78,7 @@ def peak_memory(network: str, files: Mapping[str, Path | None]) -> pd.Series:
     network : str
         A released network.
     files : mapping of str to Path or None
-        From `write_variants`.
+        From `variants_of`.
     """
     # Two at a time: a process does little but load libraries, on one core.
     with ThreadPoolExecutor(2) as pool:

@@ -24,14 +24,18 @@ from casestudy.denoising.convert import (
     calibration_images,
     convert,
     write_by_converter,
-    write_variants,
 )
 from casestudy.denoising.litert import converted_once, litert_denoiser, litert_file
 from casestudy.denoising.own_process import in_new_process
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.models import RECOMMENDED, pridnet
-from casestudy.results.metrics import denoise_patches, score
-from casestudy.results.quantized import measure_variants, peak_memory, sensitivity
+from casestudy.results.metrics import denoise_patches
+from casestudy.results.quantized import (
+    measure_variants,
+    peak_memory,
+    sensitivity,
+    variants_of,
+)
 from tests.models.test_restoration import SMALL, shaken
 
 WIDTHS = {"autoencoder": 8, "cbdnet": 8, "pridnet": 4, "ridnet": 16}
@@ -148,15 +152,10 @@ def test_sensitivity_names_the_block_that_eight_bits_ruin():
 
 
 def test_a_file_is_made_once(tmp_path, monkeypatch):
-    """It denoises captures of scenes that it was not calibrated on about as well as Keras does."""
     monkeypatch.setenv("CASESTUDY_CACHE", str(tmp_path))
-    test = open_experiment("sample", patch_size=128).test.spread(8)
-    file = litert_file("autoencoder", "int8")
+    file = litert_file("autoencoder", "dynamic-int8")
     made = file.stat().st_mtime_ns
-    assert litert_file("autoencoder", "int8") == file and file.stat().st_mtime_ns == made
-    whole = score("whole", network_denoiser(models.load("autoencoder")), test)
-    eight_bits = score("8 bits", litert_denoiser(file, "autoencoder"), test)
-    assert eight_bits["psnr_db"].mean() > whole["psnr_db"].mean() - 0.1
+    assert litert_file("autoencoder", "dynamic-int8") == file and file.stat().st_mtime_ns == made
 
 
 def test_the_file_that_comes_with_the_package_is_what_conversion_makes(tmp_path):
@@ -187,9 +186,9 @@ def test_a_process_of_its_own_tells_what_it_could_not_write(tmp_path):
         in_new_process(os.mkdir, tmp_path)
 
 
-def test_variants_are_measured_beside_keras(tmp_path):
+def test_variants_are_measured_beside_keras():
     model, patches = models.load("autoencoder"), open_experiment("sample").test.spread(2)
-    files = write_variants(model, tmp_path, [patches.noisy([0])])
+    files = variants_of("autoencoder")
     table = measure_variants(model, files, patches)
     assert list(table.index) == ["Keras", *(f"LiteRT {kind}" for kind in KINDS)]
     for name, row in table.iterrows():

@@ -25,7 +25,7 @@ LEAST_GAIN = {
     "drunet": 11.52,
 }
 EXPECTED = {f"{network}{suffix}" for network in released.titles() for suffix in released.SUFFIXES}
-EXPECTED.add(f"{models.RECOMMENDED}{released.INT8}")
+EXPECTED |= {f"{network}{released.INT8}" for network in released.IN_8_BITS}
 
 
 def test_all_files_are_there_and_the_weights_together_under_60_mebibytes():
