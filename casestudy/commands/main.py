@@ -151,22 +151,32 @@ def evaluate(
 
 @app.command(cls=Named)
 def release(
-    model: Released,
-    run: Annotated[
-        str, typer.Option(help="Folder in reports/ that `casestudy train` wrote to.")
+    model: Annotated[str, typer.Argument(help="The network: {networks}.")],
+    recipe: Annotated[
+        Literal["released", "equal-cost"], typer.Option(help="What it was trained by.")
     ] = "released",
+    run: Annotated[
+        str | None, typer.Option(help="Folder in reports/.  [default: the recipe's name]")
+    ] = None,
 ) -> None:
-    """Make a trained network part of the package, with its scores and its model card.
+    """Make a training part of the package, with its scores and its model card.
+
+    A training of the recipe equal-cost becomes a record without weights.
 
     Example: casestudy release ridnet
     """
-    released.record(model)
+    # Imported here for a fast start-up.
+    from casestudy.training.settings import RECIPE
+    from casestudy.training.settings import recipe as settings_of_recipe
+
+    if recipe == RECIPE:
+        released.record(model)
+    settings_of_recipe(recipe, model)  # refuses a network that it does not have
     # Imported after all checks: Keras takes seconds to import.
     from casestudy.commands.release import release
     from casestudy.files.folders import reports_root, run_name
 
-    release(model, reports_root() / run_name("", run) / "models")
-    typer.echo(released.FOLDER / f"{model}.md")
+    typer.echo(release(model, reports_root() / run_name(recipe, run) / "models", recipe))
 
 
 @app.command(cls=Named)

@@ -1,10 +1,10 @@
-"""Make a trained network part of the package: half-size weights, scores and a model card."""
+"""Make a training part of the package: half-size weights, scores and a model card."""
 
 import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -20,7 +20,7 @@ from casestudy.files import provenance
 from casestudy.files.writing import written_whole
 from casestudy.models import released
 from casestudy.models.weights import load_weights, save_weights
-from casestudy.results import all_sets, shipped
+from casestudy.results import all_sets, equal_cost, shipped
 from casestudy.results.metrics import score
 from casestudy.results.whole_images import mean_scores
 from casestudy.training import recipes
@@ -36,23 +36,31 @@ _NOISES = {
 }
 
 
-def release(network: str, folder: Path) -> None:
-    """Write the released files of a network from a finished training: all of them, or none.
+def release(network: str, folder: Path, by: str = RECIPE) -> Path:
+    """Write the files of a finished training into the package: all of them, or none.
+
+    Those of the recipe `equal-cost` are records without weights, one for each seed.
 
     Parameters
     ----------
     network : str
-        A name in `casestudy.models.released.titles()`.
+        A name in `casestudy.models.released.titles()`, or one that the other recipe has.
     folder : Path
         That of `casestudy.training.train.train`.
+    by : str
+        The recipe, one of `casestudy.training.settings.RECIPES`.
+
+    Returns
+    -------
+    Path
+        The model card.
 
     Raises
     ------
     CaseStudyError
-        If there is no such network or training; if it was not trained on the recipe's data; if
+        If there is no such training; if it was not trained on the recipe's data; if
         16 bits cost more than `LARGEST_LOSS` on the recipe's validation patches.
     """
-    released.record(network)
     model = models.build(network)
     load_training(model, folder)
     manifest = read_manifest(model, folder)
@@ -60,33 +68,47 @@ def release(network: str, folder: Path) -> None:
         raise CaseStudyError(f"{folder}: {network} was not trained by a recipe. Use --recipe.")
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch)
-        weights = made / f"{network}.safetensors"
-        manifest["dB lost by 16 bits"] = _halve(model, weights)
-        manifest["weights sha256"] = provenance.hash_file(weights)
-        scores = all_sets.evaluate_all(model, manifest)
-        (made / f"{network}.json").write_text(json.dumps(manifest, indent=2) + "\n")
-        (made / f"{network}.md").write_text(card(network, manifest, scores))
-        shipped.write_scores(scores, made / f"{network}.scores.csv")
-        shutil.copy(folder / f"{network}.history.csv", made)
-        if network in released.IN_8_BITS:
-            (made / f"{network}{released.INT8}").write_bytes(
-                convert(model, "int8", usual_calibration())
-            )
+        if by == RECIPE:
+            place, stem, tested = released.FOLDER, network, tuple(shipped.TITLES)
+            weights = made / f"{network}.safetensors"
+            manifest["dB lost by 16 bits"] = _halve(model, weights)
+            manifest["weights sha256"] = provenance.hash_file(weights)
+            if network in released.IN_8_BITS:
+                content = convert(model, "int8", usual_calibration())
+                (made / f"{network}{released.INT8}").write_bytes(content)
+        else:
+            place, tested = released.EQUAL_COST, equal_cost.SETS
+            stem = f"{network}.{manifest['identity']['seed']}"
+        scores = all_sets.evaluate_all(model, manifest, tested)
+        (made / f"{stem}.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        (made / f"{stem}.md").write_text(card(network, manifest, scores, by, tested))
+        shipped.write_scores(scores, made / f"{stem}.scores.csv")
+        shutil.copy(folder / f"{network}.history.csv", made / f"{stem}.history.csv")
+        place.mkdir(exist_ok=True)
         for path in made.iterdir():
-            with written_whole(released.FOLDER / path.name) as temporary:
+            with written_whole(place / path.name) as temporary:
                 shutil.copy(path, temporary)
-        _write_checksums(path.name for path in made.iterdir())
+        _write_checksums(place, [path.name for path in made.iterdir()])
+    return place / f"{stem}.md"
 
 
-def card(network: str, manifest: dict[str, object], scores: pd.DataFrame) -> str:
+def card(
+    network: str,
+    manifest: dict[str, object],
+    scores: pd.DataFrame,
+    by: str = RECIPE,
+    tested: Sequence[str] = tuple(shipped.TITLES),
+) -> str:
     """Return a model card, in the layout that Hugging Face asks for, as Markdown.
 
-    `scores` are those of `casestudy.results.all_sets.evaluate_all`.
+    `scores` are those of `casestudy.results.all_sets.evaluate_all` on the sets `tested`; for `by`
+    see `release`.
     """
     return render(
         "card.md.j2",
         network=network,
-        title=released.titles()[network],
+        by=by,
+        title=models.NETWORKS[network].title,
         manifest=manifest,
         settings=manifest["identity"],
         stages=stages(manifest),
@@ -95,11 +117,11 @@ def card(network: str, manifest: dict[str, object], scores: pd.DataFrame) -> str
         missing=recipes.missing(data["dataset"] for data in manifest["data"].values()),
         datasets=shipped.TITLES,
         means=all_sets.summary(scores).set_index("dataset").to_dict("index"),
-        left_out=all_sets.left_out(scores),
+        left_out=all_sets.left_out(scores, tested),
         cameras=mean_scores(scores[scores["dataset"] == "polyu"], ["camera"]),
         validation_scenes=sorted(polyu.VALIDATION_SCENES),
         test_scenes=sorted(polyu.TEST_SCENES),
-        command=_command(network, manifest),
+        command=_command(network, manifest, by),
         date=time.strftime("%Y-%m-%d"),
         machine=provenance.machine(),
     )
@@ -132,22 +154,22 @@ def _halve(model: keras.Model, path: Path) -> float:
     return lost
 
 
-def _write_checksums(names: Iterable[str]) -> None:
+def _write_checksums(folder: Path, names: Sequence[str]) -> None:
     """Replace the checksums of files; the lines of others stay."""
-    path = released.FOLDER / released.SUMS
-    sums = released.read_checksums() if path.exists() else {}
-    sums |= {name: provenance.hash_file(released.FOLDER / name) for name in names}
+    path = folder / released.SUMS
+    sums = released.read_checksums(folder) if path.exists() else {}
+    sums |= {name: provenance.hash_file(folder / name) for name in names}
     with written_whole(path) as temporary:
         temporary.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)))
 
 
-def _command(network: str, manifest: dict[str, object]) -> str:
+def _command(network: str, manifest: dict[str, object], by: str) -> str:
     """Return the command that trains like this, with every setting that is not the recipe's."""
     identity = manifest["identity"]
     usual = TrainingSettings().model_dump(include=set(identity))
-    usual |= recipe(RECIPE, network)
+    usual |= recipe(by, network)
     actual = identity | {"bfloat16": identity["precision"] == "mixed_bfloat16"}
-    words = [f"casestudy train {network} --recipe {RECIPE}"]
+    words = [f"casestudy train {network} --recipe {by}"]
     if manifest["start"]:
         words.append("--start released")
     for name, value in usual.items():

@@ -1,8 +1,9 @@
-"""The files of the networks that come with the package, and their checksums.
+"""The files of trainings that come with the package, and their checksums.
 
-Each network has its weights, training history, manifest, scores on every test set and model card;
-most also a LiteRT file in 8 bits, so that their first use needs no conversion.
-`SHA256SUMS` lists them all, in the format of the command sha256sum.
+Each released network has its weights, training history, manifest, scores on every test set and
+model card; most also a LiteRT file in 8 bits, so that their first use needs no conversion. The
+trainings of the recipe `equal-cost` come without weights. `SHA256SUMS` lists all files of a
+folder, in the format of the command sha256sum.
 """
 
 import json
@@ -13,8 +14,10 @@ from casestudy.files import provenance
 from casestudy.models.networks import NETWORKS, Network
 
 FOLDER = Path(__file__).parent / "released"
+EQUAL_COST = Path(__file__).parent / "equal_cost"
 SUMS = "SHA256SUMS"
-SUFFIXES = (".safetensors", ".history.csv", ".json", ".scores.csv", ".md")
+RECORDS = (".history.csv", ".json", ".scores.csv", ".md")
+SUFFIXES = (".safetensors", *RECORDS)
 INT8 = ".int8.tflite"
 # Networks with such a file. That of PRIDNet would be as large as all the others together.
 IN_8_BITS = ("autoencoder", "cbdnet", "ridnet", "drunet")
@@ -42,10 +45,14 @@ def released_file(network: str, suffix: str) -> Path:
         If no released network has this name, or the file is missing or altered.
     """
     record(network)
-    path = FOLDER / f"{network}{suffix}"
+    return checked(FOLDER / f"{network}{suffix}")
+
+
+def checked(path: Path) -> Path:
+    """Return the path of a file that comes with the package; for errors see `released_file`."""
     if not path.is_file():
         raise _damaged(path, "is missing")
-    if provenance.hash_file(path) != read_checksums().get(path.name):
+    if provenance.hash_file(path) != read_checksums(path.parent).get(path.name):
         raise _damaged(path, "was altered (its SHA-256 differs)")
     return path
 
@@ -55,9 +62,9 @@ def manifest(network: str) -> dict[str, object]:
     return json.loads(released_file(network, ".json").read_text())
 
 
-def read_checksums() -> dict[str, str]:
-    """Return the SHA-256 of every released file by the file's name."""
-    path = FOLDER / SUMS
+def read_checksums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of `FOLDER` or `EQUAL_COST` by the file's name."""
+    path = folder / SUMS
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:

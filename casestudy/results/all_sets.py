@@ -4,6 +4,8 @@ Non-Local Means, the filter that a network has to beat, is in it, at the strengt
 denoise` uses.
 """
 
+from collections.abc import Sequence
+
 import keras
 import pandas as pd
 
@@ -25,7 +27,9 @@ COLUMNS = {
 }
 
 
-def evaluate_all(model: keras.Model, manifest: dict[str, object]) -> pd.DataFrame:
+def evaluate_all(
+    model: keras.Model, manifest: dict[str, object], names: Sequence[str] = tuple(TITLES)
+) -> pd.DataFrame:
     """Return the scores of a trained network on every test set that is there.
 
     Parameters
@@ -33,6 +37,8 @@ def evaluate_all(model: keras.Model, manifest: dict[str, object]) -> pd.DataFram
     model : keras.Model
     manifest : dict
         That of its training. Images that it was trained on are left out.
+    names : sequence of str
+        Test sets, by their names in `TITLES`.
 
     Returns
     -------
@@ -40,7 +46,7 @@ def evaluate_all(model: keras.Model, manifest: dict[str, object]) -> pd.DataFram
         dataset, a name in `TITLES`, and the columns of `casestudy.results.whole_images.evaluate`.
     """
     chosen = {}
-    for name in TITLES:
+    for name in names:
         try:
             chosen[name] = unseen_pairs(model.name, manifest, name)
         except CaseStudyError:  # it is not there, or all of it was trained on
@@ -51,9 +57,9 @@ def evaluate_all(model: keras.Model, manifest: dict[str, object]) -> pd.DataFram
     return scores[["dataset", *scores.columns.drop("dataset")]]
 
 
-def left_out(scores: pd.DataFrame) -> list[str]:
-    """Return the names of the test sets without a score in a table from `evaluate_all`."""
-    return [name for name in TITLES if name not in set(scores["dataset"])]
+def left_out(scores: pd.DataFrame, names: Sequence[str] = tuple(TITLES)) -> list[str]:
+    """Return those of the test sets that have no score in a table from `evaluate_all`."""
+    return [name for name in names if name not in set(scores["dataset"])]
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:

@@ -58,6 +58,7 @@ WRONG = [
     (("train", "ridnet", "--recipe", "released", "--max-pairs", "9"), "--max-pairs"),
     (("evaluate", "ridnett"), "autoencoder, cbdnet, pridnet-half, ridnet, drunet"),
     (("release", "pridnet"), "pridnet-half"),
+    (("release", "cbdnet", "--recipe", "equal-cost"), "It has: drunet"),
     (("train", "autoencoder", "--learning-rate", "0"), "learning_rate"),
     (("train", "autoencoder", "--dataset", "nonesuch"), "sample"),
     (("train", "autoencoder", "--filters", "-4"), "filters"),

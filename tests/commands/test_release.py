@@ -117,11 +117,6 @@ class TestRefusals:
         monkeypatch.setattr(released, "FOLDER", tmp_path / "released")
         return tmp_path / "released"
 
-    def test_a_network_that_is_not_among_the_released(self, tmp_path, folder):
-        with pytest.raises(CaseStudyError, match="pridnet-half"):
-            release.release("pridnet", tmp_path)
-        assert not folder.exists()
-
     def test_no_training(self, tmp_path, folder):
         with pytest.raises(CaseStudyError, match="no finished training"):
             release.release("autoencoder", tmp_path)

@@ -61,7 +61,10 @@ class TestEveryNetwork:
         assert manifest["identity"]["network"] == network
         assert len(history) == manifest["last"]["epoch"]
         assert history["val_psnr_db"].max() == pytest.approx(manifest["best"]["val_psnr_db"])
-        assert manifest["weights sha256"] == released.read_checksums()[f"{network}.safetensors"]
+        assert (
+            manifest["weights sha256"]
+            == released.read_checksums(released.FOLDER)[f"{network}.safetensors"]
+        )
         assert manifest["dB lost by 16 bits"] <= 0.005
 
     def test_saw_none_of_the_held_out_scenes(self, network):

@@ -1,0 +1,199 @@
+"""Networks trained on the same data for the same time: what page 11 shows.
+
+`casestudy release NETWORK --recipe equal-cost` records a training in
+`casestudy/models/equal_cost`, one for each seed.
+"""
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from casestudy.models import NETWORKS, released
+from casestudy.results.claims import FAILS, HOLDS, verdict
+from casestudy.results.comparison import interval
+from casestudy.results.shipped import NAMES
+
+SETS = (*NAMES, "sample")  # that these trainings are tested on
+COSTS = Path(__file__).with_suffix(".csv")  # written by tests/benchmarks/test_equal_cost.py
+# dB on the validation blocks of SIDD, of the published networks whose slim variants are compared:
+# the tables of their papers (NAFNet of width 32, Uformer-S, HINet of width 64).
+PUBLISHED = {
+    "hinet-slim": 39.99,
+    "nafnet-slim": 39.97,
+    "uformer-slim": 39.77,
+    "mirnet-slim": 39.72,
+    "ridnet-slim": 38.71,
+}
+
+
+def trainings() -> pd.DataFrame:
+    """Return what was trained, one row per training.
+
+    Returns
+    -------
+    DataFrame
+        network, a name in `NETWORKS`; title; seed; parameters; learning_rate, the highest one;
+        minutes; megapixels, all that it saw; val_psnr_db, its best validation PSNR.
+
+    Raises
+    ------
+    CaseStudyError
+        If a file is missing or altered.
+    """
+    rows = []
+    for manifest, _ in _records():
+        identity = manifest["identity"]
+        rows.append(
+            {
+                "network": identity["network"],
+                "title": NETWORKS[identity["network"]].title,
+                "seed": identity["seed"],
+                "parameters": manifest["parameters"],
+                "learning_rate": identity["learning_rate"],
+                "minutes": manifest["seconds"] / 60,
+                "megapixels": manifest["megapixels"],
+                "val_psnr_db": manifest["best"]["val_psnr_db"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def histories() -> pd.DataFrame:
+    """Return the validation PSNR over the minutes of each training.
+
+    Returns
+    -------
+    DataFrame
+        One row per epoch: title, seed, minutes since the start, val_psnr_db. For errors see
+        `trainings`.
+    """
+    tables = []
+    for manifest, stem in _records():
+        identity = manifest["identity"]
+        history = pd.read_csv(released.checked(stem.with_name(f"{stem.name}.history.csv")))
+        tables.append(
+            pd.DataFrame(
+                {
+                    "title": NETWORKS[identity["network"]].title,
+                    "seed": identity["seed"],
+                    "minutes": history["seconds"].cumsum() / 60,
+                    "val_psnr_db": history["val_psnr_db"],
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def scores() -> pd.DataFrame:
+    """Return the scores on every image of `SETS`.
+
+    Returns
+    -------
+    DataFrame
+        network, title, seed, and the columns of `casestudy.results.shipped.COLUMNS` without
+        method. For errors see `trainings`.
+    """
+    tables = []
+    for manifest, stem in _records():
+        network = manifest["identity"]["network"]
+        table = pd.read_csv(released.checked(stem.with_name(f"{stem.name}.scores.csv")))
+        table.insert(0, "network", network)
+        table.insert(1, "title", NETWORKS[network].title)
+        table.insert(2, "seed", manifest["identity"]["seed"])
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def gains(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean gain in dB over the noisy images: a row per network, a column per set.
+
+    The mean is over images, then over seeds. The best network on all sets together comes first.
+    """
+    by_seed = scores.groupby(["title", "seed", "dataset"])["gain_db"].mean()
+    table = by_seed.groupby(["title", "dataset"]).mean().unstack("dataset")[list(SETS)]
+    return table.loc[table.mean(axis=1).sort_values(ascending=False).index]
+
+
+def over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the standard deviation over seeds of the mean gain in dB, where there are several.
+
+    A row per network, a column per set, and seeds, their number.
+    """
+    by_seed = scores.groupby(["title", "seed", "dataset"])["gain_db"].mean().unstack("dataset")
+    groups = by_seed[list(SETS)].groupby("title")
+    table = groups.std().assign(seeds=groups.size())
+    return table[table["seeds"] > 1]
+
+
+def ranking(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Test on each set whether the networks rank as they do in their papers.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `scores`.
+    seed : int
+        Decides the resamples.
+
+    Returns
+    -------
+    DataFrame
+        One row per pair of `PUBLISHED` and set: better and worse, their titles, as published;
+        published_db, by how much; dataset; lead_db, by how much the first is ahead here; lead_low
+        and lead_high, the 95 % bootstrap interval of the lead (percentiles of 2,000 resamples of
+        the scenes); verdict, whether the first is better here, too.
+    """
+    images = scores.groupby(["network", "dataset", "scene", "image"])["psnr_db"].mean()
+    rows = []
+    for better, worse in itertools.combinations(sorted(PUBLISHED, key=PUBLISHED.get)[::-1], 2):
+        for name in SETS:
+            pair = (images[network][name].rename("lead_db") for network in (better, worse))
+            ahead = next(pair).sub(next(pair)).reset_index()
+            low, high = interval(ahead, "lead_db", "scene", seed)
+            rows.append(
+                {
+                    "better": NETWORKS[better].title,
+                    "worse": NETWORKS[worse].title,
+                    "published_db": PUBLISHED[better] - PUBLISHED[worse],
+                    "dataset": name,
+                    "lead_db": ahead["lead_db"].mean(),
+                    "lead_low": low,
+                    "lead_high": high,
+                    "verdict": verdict(low, high),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def in_words(gains: pd.DataFrame, ranking: pd.DataFrame) -> str:
+    """Return which network is best at equal cost, and how much of the ranking holds, as Markdown.
+
+    Parameters
+    ----------
+    gains, ranking : DataFrame
+        From the functions of these names.
+    """
+    first, second = gains.mean(axis=1).index[:2]
+    lead = gains.loc[first].mean() - gains.loc[second].mean()
+    by_set = ", ".join(
+        f"{table.idxmax()} on {NAMES.get(name, f'`{name}`')}" for name, table in gains.items()
+    )
+    verdicts = ranking.groupby(["better", "worse"])["verdict"].agg(set)
+    kept, reversed_ = (verdicts == {found} for found in (HOLDS, FAILS))
+    return (
+        f"Trained for the same time, **{first}** gains most on average over the {len(SETS)} test "
+        f"sets, {lead:.2f} dB more than {second}. Best by set: {by_set}. Of the "
+        f"{len(verdicts)} pairs of networks that their papers rank, {kept.sum()} have the same "
+        f"order here on every set, {np.sum(reversed_)} the opposite order on every set; for the "
+        "others, it depends on the set or cannot be told."
+    )
+
+
+def _records() -> Iterator[tuple[dict[str, object], Path]]:
+    """Yield the manifest of each training, and its path without suffix."""
+    for path in sorted(released.EQUAL_COST.glob("*.json")):
+        yield json.loads(released.checked(path).read_text()), path.with_suffix("")
