@@ -18,7 +18,9 @@ from casestudy.results.comparison import interval
 from casestudy.results.shipped import NAMES
 
 SETS = (*NAMES, "sample")  # that these trainings are tested on
-COSTS = Path(__file__).with_suffix(".csv")  # written by tests/benchmarks/test_equal_cost.py
+# Written by tests/benchmarks/test_equal_cost.py.
+COSTS = Path(__file__).with_name("equal_cost.costs.csv")
+OPERATIONS = Path(__file__).with_name("equal_cost.operations.csv")
 # dB on the validation blocks of SIDD, of the published networks whose slim variants are compared:
 # the tables of their papers (NAFNet of width 32, Uformer-S, HINet of width 64).
 PUBLISHED = {
