@@ -152,7 +152,8 @@ def effort(manifest: dict[str, object], article_epochs: int) -> str:
     article = article_epochs * ARTICLE_MEGAPIXELS
     return (
         (f"{len(parts)} trainings, one after the other: " if len(parts) > 1 else "")
-        + f"{epochs:.0f} epochs, {megapixels:,.1f} megapixels in {minutes(manifest):.1f} minutes. "
+        + f"{epochs:.0f} epoch{'s' if epochs > 1 else ''}, {megapixels:,.1f} megapixels in "
+        f"{minutes(manifest):.1f} minutes. "
         f"The article's {article_epochs} epochs are {article:,.0f} megapixels, "
         f"{article / megapixels:,.1f} times as much."
     )
