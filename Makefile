@@ -46,7 +46,7 @@ readme: $(TOOLS) ## Write README's tables again, from scores and times in this r
 
 lock: ## Resolve the exact versions again (needs uv)
 	uv pip compile pyproject.toml --extra app $(LOCK) -o requirements.lock
-	uv pip compile pyproject.toml --extra app --extra dev --extra openvino -c requirements.lock $(LOCK) \
+	uv pip compile pyproject.toml --extra app --extra dev --extra onnx --extra openvino -c requirements.lock $(LOCK) \
 		-o requirements-dev.lock
 
 clean: ## Remove the virtual environment and all caches

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -219,6 +220,45 @@ def quantize(
 
     network, _ = _network(model, run, filters)
     card = write_file(network, to, output, floats or (), command)
+    typer.echo(f"{output}\n{card}")
+
+
+@app.command(cls=Named)
+def export(
+    model: Released,
+    to: Annotated[
+        Literal["onnx", "dtmodel"], typer.Option(help="ONNX, or a model for darktable.")
+    ] = "onnx",
+    run: TrainedIn = None,
+    filters: TrainedFilters = 0,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="File to write.  [default: reports/export/casestudy-MODEL[-RUN].TO]"),
+    ] = None,
+) -> None:
+    """Write a network for photo programs that run ONNX, with a card that describes it.
+
+    It takes photographs of any size. It is compared with Keras before it is written.
+
+    Example: casestudy export drunet --to dtmodel
+    """
+    # Imported here for a fast start-up.
+    from casestudy.files.folders import reports_root
+    from casestudy.files.writing import writable_file
+
+    (models if run else released).record(model)
+    if not all(map(find_spec, ("onnx", "onnxruntime", "tf2onnx"))):
+        raise CaseStudyError("ONNX is not installed. Install it with pip install '.[onnx]'.")
+    name = "-".join(filter(None, ["casestudy", model, run]))
+    output = writable_file(output or reports_root() / "export" / f"{name}.{to}")
+    command = f"casestudy export {model} --to {to}"
+    command += f" --run {run}" if run else ""
+    command += f" --filters {filters}" if filters else ""
+    # Imported after all checks: TensorFlow takes seconds to import.
+    from casestudy.commands.export import write_file
+
+    network, _ = _network(model, run, filters)
+    card = write_file(network, to, output, command)
     typer.echo(f"{output}\n{card}")
 
 

@@ -106,7 +106,7 @@ def write_by_converter(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     kind = "8-bit-weights" if in_8_bits else "floats"
     file = folder / f"{model.name}-converter-{kind}-{patch_size or 'any'}.tflite"
-    with _quietly(), written_whole(file) as temporary:
+    with quietly(), written_whole(file) as temporary:
         temporary.write_bytes(converter.convert())
     return file
 
@@ -124,8 +124,8 @@ def convert_for_openvino(
     import openvino
 
     images = tf.TensorSpec((None, None, None, 3), tf.float32, name="noisy")
-    with _quietly():
-        function = tf.function(_in_one_piece(model)).get_concrete_function(images)
+    with quietly():
+        function = tf.function(in_one_piece(model)).get_concrete_function(images)
         in_floats = openvino.convert_model(function)
         operations = in_floats.get_ordered_ops()
         last = max(i for i, op in enumerate(operations) if op.get_type_name() == "Convolution")
@@ -166,7 +166,7 @@ def calibrate(in_floats: bytes, calibration: Iterable[np.ndarray]) -> dict[str, 
     images = [{ends["inputs"][0]: noisy} for noisy in calibration]
     if not images:
         raise CaseStudyError("int8 needs noisy images to calibrate on.")
-    with _quietly():
+    with quietly():
         work = quantizer.Quantizer(in_floats, recipe.static_wi8_ai8())
         # The default keeps every activation: gigabytes, and three times as slow.
         mode = CalibrationMode.CALIBRATION_PROFILER_BASED
@@ -212,7 +212,7 @@ def to_int8(
 
 
 def _quantized(work: quantizer.Quantizer, measured: dict[str, object] | None = None) -> bytes:
-    with _quietly():
+    with quietly():
         return bytes(work.quantize(measured, enable_progress_report=False).quantized_model)
 
 
@@ -231,12 +231,12 @@ class _DilatedConv2D(keras.layers.Conv2D):
 
 def to_floats(model: keras.Model) -> bytes:
     """Return a network as the content of a LiteRT file of kind "float32"."""
-    converter = tf.lite.TFLiteConverter.from_keras_model(_in_one_piece(model))
-    with _quietly():
+    converter = tf.lite.TFLiteConverter.from_keras_model(in_one_piece(model))
+    with quietly():
         return converter.convert()
 
 
-def _in_one_piece(model: keras.Model) -> keras.Model:
+def in_one_piece(model: keras.Model) -> keras.Model:
     """Return the same network with dilated convolutions as single operations."""
 
     def same(layer: keras.Layer) -> keras.Layer:
@@ -250,7 +250,7 @@ def _in_one_piece(model: keras.Model) -> keras.Model:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Suppress hundreds of lines: variables, progress, remarks for authors of the libraries."""
     logging.disable(logging.WARNING)
     try:
