@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +15,7 @@ from casestudy import CaseStudyError, models
 from casestudy.commands.data import data_app
 from casestudy.commands.names import Named
 from casestudy.commands.quiet import quiet_libraries
-from casestudy.models import RECOMMENDED, released
+from casestudy.models import NETWORKS, RECOMMENDED, released
 
 
 class _Commands(TyperGroup):
@@ -111,6 +112,13 @@ def evaluate(
     ] = "polyu",
     run: TrainedIn = None,
     filters: TrainedFilters = 0,
+    shots: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="FIRST SECOND",
+            help="Instead of a dataset: two shots of one scene, taken from a tripod.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(help="CSV to write.  [default: reports/evaluation/MODEL-[RUN-]DATASET.csv]"),
@@ -118,12 +126,16 @@ def evaluate(
 ) -> None:
     """Score a network on whole images: the test part of a dataset, or the pairs of a folder.
 
+    Your own camera has no clean images: --shots estimates the PSNR from two noisy ones.
+
     Writes the PSNR and SSIM of every image before and after denoising. Prints their means, by
     camera and ISO where these are known; with --dataset all, by test set, next to those of the
     filter Non-Local Means. Images that the network was trained on are left out.
 
     Example: casestudy evaluate ridnet --dataset folder:~/pairs
     """
+    if shots:
+        return _evaluate_shots(model, shots, run, filters)
     # Imported here for a fast start-up.
     from casestudy.data.catalogue import load_pairs
     from casestudy.files.folders import absolute, reports_root, run_name
@@ -148,6 +160,25 @@ def evaluate(
     with written_whole(output) as temporary:
         scores.to_csv(temporary, index=False)
     typer.echo(output)
+
+
+def _evaluate_shots(model: str, shots: tuple[Path, Path], run: str | None, filters: int) -> None:
+    (models if run else released).record(model)
+    # Imported here for a fast start-up.
+    from casestudy.files.photos import read_image
+
+    first, second = map(read_image, shots)
+    # Imported after all checks: Keras takes seconds to import.
+    from casestudy.denoising.methods import photo_denoiser
+    from casestudy.denoising.tiles import denoise, network_denoiser
+    from casestudy.results import two_shots
+
+    network, _ = _network(model, run, filters)
+    methods = {
+        "Non-Local Means": photo_denoiser("nlm", "keras"),
+        NETWORKS[model].title: partial(denoise, network_denoiser(network)),
+    }
+    typer.echo(two_shots.describe(two_shots.estimate(methods, first, second)))
 
 
 @app.command(cls=Named)
