@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from casestudy.commands.cards import render
 from casestudy.data.experiment import open_experiment
-from casestudy.denoising.convert import blocks_in_floats, convert, usual_calibration
+from casestudy.denoising.convert import blocks_in_floats, calibration_images, convert
 from casestudy.denoising.litert import litert_denoiser
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.files import provenance
@@ -28,7 +28,7 @@ def write_file(
     Parameters
     ----------
     model, kind, floats
-        See `convert`, which has `usual_calibration`.
+        See `convert`, which has `calibration_images`.
     file : Path
     command : str
         The command that makes the file, for the card.
@@ -39,7 +39,7 @@ def write_file(
         As `convert`.
     """
     sample = open_experiment("sample", str(file.parent))  # by default it needs a clone
-    calibration = usual_calibration() if kind == "int8" else ()
+    calibration = calibration_images() if kind == "int8" else ()
     content = convert(model, kind, calibration, floats)
     with written_whole(file) as temporary:
         temporary.write_bytes(content)

@@ -14,7 +14,7 @@ import pandas as pd
 from casestudy import CaseStudyError, models
 from casestudy.commands.cards import render
 from casestudy.data.sets import polyu
-from casestudy.denoising.convert import convert, usual_calibration
+from casestudy.denoising.convert import calibration_images, convert
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.files import provenance
 from casestudy.files.writing import written_whole
@@ -74,7 +74,7 @@ def release(network: str, folder: Path, by: str = RECIPE) -> Path:
             manifest["dB lost by 16 bits"] = _halve(model, weights)
             manifest["weights sha256"] = provenance.hash_file(weights)
             if network in released.IN_8_BITS:
-                content = convert(model, "int8", usual_calibration())
+                content = convert(model, "int8", calibration_images())
                 (made / f"{network}{released.INT8}").write_bytes(content)
         else:
             place, tested = released.EQUAL_COST, equal_cost.SETS

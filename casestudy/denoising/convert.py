@@ -22,7 +22,6 @@ import io
 import logging
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -37,8 +36,8 @@ from litert_quantizer.calibrator import CalibrationMode
 from litert_quantizer.qtyping import TFLOperationName
 
 from casestudy import CaseStudyError
-from casestudy.data.experiment import open_experiment
-from casestudy.data.patches import Patches
+from casestudy.data.catalogue import load_pairs
+from casestudy.data.patches import split_pairs
 from casestudy.files.writing import written_whole
 from casestudy.models import NETWORKS
 from casestudy.models.inspection import block_of
@@ -136,16 +135,21 @@ def convert_for_openvino(
         openvino.save_model(in_8_bits, path, compress_to_fp16=False)
 
 
-def usual_calibration() -> list[np.ndarray]:
-    """Return images to calibrate on, as all 8-bit files of the package are: those of `sample`."""
-    with tempfile.TemporaryDirectory() as run:  # the usual place of runs needs a clone
-        return calibration_images(open_experiment("sample", run).train)
+def calibration_images() -> list[np.ndarray]:
+    """Return what 8-bit files are calibrated on: the middles of 16 training images of `sample`.
 
-
-def calibration_images(training: Patches) -> list[np.ndarray]:
-    """Return 16 noisy patches to calibrate on, each (1, size, size, 3), float32 in [0, 1]."""
-    chosen = training.spread(16)
-    return [chosen.noisy([i]) for i in range(len(chosen))]
+    Returns
+    -------
+    list of ndarray, shape (1, 256, 256, 3), float32 in [0, 1]
+        Noisy, with weak and strong noise.
+    """
+    training, _, _ = split_pairs(load_pairs("sample"))
+    images = []
+    for i in np.linspace(0, len(training) - 1, 16).round().astype(int):
+        noisy, _ = training[i].load()
+        top, left = ((side - 256) // 2 for side in noisy.shape[:2])
+        images.append(noisy[None, top : top + 256, left : left + 256] / np.float32(255))
+    return images
 
 
 def block_names(model: keras.Model) -> list[str]:

@@ -38,9 +38,9 @@ def litert_file(network: str, kind: str) -> Path:
 
 def _write_file(network: str, kind: str, path: Path) -> None:
     # Imported here for a fast start-up: Keras takes seconds.
-    from casestudy.denoising.convert import convert, usual_calibration
+    from casestudy.denoising.convert import calibration_images, convert
 
-    calibration = usual_calibration() if kind == "int8" else ()
+    calibration = calibration_images() if kind == "int8" else ()
     path.write_bytes(convert(load(network), kind, calibration))
 
 

@@ -45,10 +45,10 @@ def openvino_file(network: str) -> Path:
 
 def _write_files(network: str, folder: Path) -> None:
     # Imported here for a fast start-up: Keras takes seconds.
-    from casestudy.denoising.convert import convert_for_openvino, usual_calibration
+    from casestudy.denoising.convert import calibration_images, convert_for_openvino
 
     folder.mkdir()
-    convert_for_openvino(load(network), usual_calibration(), folder / MODEL)
+    convert_for_openvino(load(network), calibration_images(), folder / MODEL)
 
 
 def openvino_denoiser(file: Path, network: str) -> Denoiser:

@@ -15,7 +15,7 @@ from keras import layers
 from tensorflow.python.profiler.model_analyzer import profile
 from tensorflow.python.profiler.option_builder import ProfileOptionBuilder
 
-from casestudy.denoising.convert import calibrate, convert, to_floats, to_int8, usual_calibration
+from casestudy.denoising.convert import calibrate, calibration_images, convert, to_floats, to_int8
 from casestudy.denoising.litert import litert_denoiser
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.files.folders import reports_root
@@ -47,7 +47,7 @@ OPERATIONS = {
 
 @pytest.fixture(scope="module")
 def calibration():
-    return usual_calibration()
+    return calibration_images()
 
 
 def test_costs(benchmark, calibration, tmp_path):

@@ -21,7 +21,7 @@ NETWORK = "ridnet"
 
 @pytest.fixture(scope="module")
 def calibration():
-    return calibration_images(open_experiment("sample").train)
+    return calibration_images()
 
 
 @pytest.fixture(scope="module")
