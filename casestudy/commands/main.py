@@ -116,7 +116,7 @@ def evaluate(
         tuple[Path, Path] | None,
         typer.Option(
             metavar="FIRST SECOND",
-            help="Instead of a dataset: two shots of one scene, taken from a tripod.",
+            help="Instead of a dataset: two shots with equal settings, from a tripod.",
         ),
     ] = None,
     output: Annotated[
@@ -126,15 +126,18 @@ def evaluate(
 ) -> None:
     """Score a network on whole images: the test part of a dataset, or the pairs of a folder.
 
-    Your own camera has no clean images: --shots estimates the PSNR from two noisy ones.
-
     Writes the PSNR and SSIM of every image before and after denoising. Prints their means, by
     camera and ISO where these are known; with --dataset all, by test set, next to those of the
     filter Non-Local Means. Images that the network was trained on are left out.
 
+    If you have no clean images of your camera, --shots estimates the PSNR from two noisy shots of
+    a motionless scene. It prints a table, and writes nothing.
+
     Example: casestudy evaluate ridnet --dataset folder:~/pairs
     """
     if shots:
+        if output or dataset != "polyu":
+            raise CaseStudyError("--shots takes the place of --dataset, and writes no --output.")
         return _evaluate_shots(model, shots, run, filters)
     # Imported here for a fast start-up.
     from casestudy.data.catalogue import load_pairs
@@ -166,12 +169,13 @@ def _evaluate_shots(model: str, shots: tuple[Path, Path], run: str | None, filte
     (models if run else released).record(model)
     # Imported here for a fast start-up.
     from casestudy.files.photos import read_image
+    from casestudy.results import two_shots
 
     first, second = map(read_image, shots)
+    two_shots.refuse_unusable(first, second)
     # Imported after all checks: Keras takes seconds to import.
     from casestudy.denoising.methods import photo_denoiser
     from casestudy.denoising.tiles import denoise, network_denoiser
-    from casestudy.results import two_shots
 
     network, _ = _network(model, run, filters)
     methods = {
@@ -183,17 +187,19 @@ def _evaluate_shots(model: str, shots: tuple[Path, Path], run: str | None, filte
 
 @app.command(cls=Named)
 def release(
-    model: Annotated[str, typer.Argument(help="The network: {networks}.")],
+    model: Annotated[
+        str, typer.Argument(help="The network: {released}; with --recipe equal-cost, {compared}.")
+    ],
     recipe: Annotated[
-        Literal["released", "equal-cost"], typer.Option(help="What it was trained by.")
+        Literal["released", "equal-cost"], typer.Option(help="What it was trained with.")
     ] = "released",
     run: Annotated[
         str | None, typer.Option(help="Folder in reports/.  [default: the recipe's name]")
     ] = None,
 ) -> None:
-    """Make a training part of the package, with its scores and its model card.
+    """Add a finished training to the package, with its scores and its model card.
 
-    A training of the recipe equal-cost becomes a record without weights.
+    A training with the recipe equal-cost is recorded without its weights.
 
     Example: casestudy release ridnet
     """
@@ -242,9 +248,7 @@ def quantize(
     (models if run else released).record(model)
     name = "-".join(filter(None, [model, run, to]))
     output = writable_file(output or reports_root() / "litert" / f"{name}.tflite")
-    command = f"casestudy quantize {model} --to {to}"
-    command += f" --run {run}" if run else ""
-    command += f" --filters {filters}" if filters else ""
+    command = _command("quantize", model, to, run, filters)
     command += "".join(f" --floats {block}" for block in floats or ())
     # Imported after all checks: TensorFlow takes seconds to import.
     from casestudy.commands.quantize import write_file
@@ -269,7 +273,7 @@ def export(
 ) -> None:
     """Write a network for photo programs that run ONNX, with a card that describes it.
 
-    It takes photographs of any size. It is compared with Keras before it is written.
+    The file takes photographs of any size. It is compared with Keras before it is written.
 
     Example: casestudy export drunet --to dtmodel
     """
@@ -282,15 +286,19 @@ def export(
         raise CaseStudyError("ONNX is not installed. Install it with pip install '.[onnx]'.")
     name = "-".join(filter(None, ["casestudy", model, run]))
     output = writable_file(output or reports_root() / "export" / f"{name}.{to}")
-    command = f"casestudy export {model} --to {to}"
-    command += f" --run {run}" if run else ""
-    command += f" --filters {filters}" if filters else ""
+    command = _command("export", model, to, run, filters)
     # Imported after all checks: TensorFlow takes seconds to import.
     from casestudy.commands.export import write_file
 
     network, _ = _network(model, run, filters)
     card = write_file(network, to, output, command)
     typer.echo(f"{output}\n{card}")
+
+
+def _command(name: str, model: str, to: str, run: str | None, filters: int) -> str:
+    """Return the command that writes a file, for the card of the file."""
+    options = (f" --run {run}" if run else "") + (f" --filters {filters}" if filters else "")
+    return f"casestudy {name} {model} --to {to}{options}"
 
 
 def _network(model: str, run: str | None, filters: int) -> tuple:
@@ -337,7 +345,6 @@ def denoise(
     Example: casestudy denoise holiday/ denoised/
     """
     # Imported here for a fast start-up.
-    from functools import partial
 
     from tqdm import tqdm
 

@@ -18,11 +18,15 @@ class Named(TyperCommand):
 class _Names(dict):
     def __missing__(self, key: str) -> str:
         # Imported here for a fast start-up.
-        if key in ("networks", "released"):
+        if key in ("networks", "released", "compared"):
             from casestudy.models import NETWORKS
 
-            named = [n for n, each in NETWORKS.items() if key == "networks" or each.released]
-            return ", ".join(named)
+            chosen = {
+                "networks": lambda network: True,
+                "released": lambda network: network.released,
+                "compared": lambda network: "equal-cost" in network.recipes,
+            }
+            return ", ".join(filter(lambda name: chosen[key](NETWORKS[name]), NETWORKS))
         from casestudy.data.catalogue import DATASETS
 
         way = {"fetched": "fetch", "added": "add"}[key]

@@ -1,4 +1,4 @@
-"""Make a training part of the package: half-size weights, scores and a model card."""
+"""Add a finished training to the package: half-size weights, scores and a model card."""
 
 import json
 import shutil
@@ -18,14 +18,14 @@ from casestudy.denoising.convert import calibration_images, convert
 from casestudy.denoising.tiles import network_denoiser
 from casestudy.files import provenance
 from casestudy.files.writing import written_whole
-from casestudy.models import released
+from casestudy.models import NETWORKS, released
 from casestudy.models.weights import load_weights, save_weights
 from casestudy.results import all_sets, equal_cost, shipped
 from casestudy.results.metrics import score
 from casestudy.results.whole_images import mean_scores
 from casestudy.training import recipes
 from casestudy.training.manifest import load_training, read_manifest, stages
-from casestudy.training.settings import RECIPE, TrainingSettings, recipe
+from casestudy.training.settings import EQUAL_COST, RECIPE, TrainingSettings, recipe
 
 LARGEST_LOSS = 0.005  # dB that 16 bits may cost
 _NOISES = {
@@ -58,14 +58,18 @@ def release(network: str, folder: Path, by: str = RECIPE) -> Path:
     Raises
     ------
     CaseStudyError
-        If there is no such training; if it was not trained on the recipe's data; if
+        If there is no such training; if it was trained with another recipe, or none; if
         16 bits cost more than `LARGEST_LOSS` on the recipe's validation patches.
     """
     model = models.build(network)
     load_training(model, folder)
     manifest = read_manifest(model, folder)
-    if "mixed noise" not in manifest["data"]:
-        raise CaseStudyError(f"{folder}: {network} was not trained by a recipe. Use --recipe.")
+    if (used := _recipe_of(network, manifest)) != by:
+        found = f"the recipe {used}" if used else "no recipe"
+        raise CaseStudyError(
+            f"{folder}: {network} was trained with {found}. Train it with "
+            f"`casestudy train {network} --recipe {by}`."
+        )
     with tempfile.TemporaryDirectory() as scratch:
         made = Path(scratch)
         if by == RECIPE:
@@ -81,7 +85,9 @@ def release(network: str, folder: Path, by: str = RECIPE) -> Path:
             stem = f"{network}.{manifest['identity']['seed']}"
         scores = all_sets.evaluate_all(model, manifest, tested)
         (made / f"{stem}.json").write_text(json.dumps(manifest, indent=2) + "\n")
-        (made / f"{stem}.md").write_text(card(network, manifest, scores, by, tested))
+        (made / f"{stem}.md").write_text(
+            card(network, manifest, scores, by, tested, folder.parent.name)
+        )
         shipped.write_scores(scores, made / f"{stem}.scores.csv")
         shutil.copy(folder / f"{network}.history.csv", made / f"{stem}.history.csv")
         place.mkdir(exist_ok=True)
@@ -98,17 +104,19 @@ def card(
     scores: pd.DataFrame,
     by: str = RECIPE,
     tested: Sequence[str] = tuple(shipped.TITLES),
+    run: str = "",
 ) -> str:
     """Return a model card, in the layout that Hugging Face asks for, as Markdown.
 
-    `scores` are those of `casestudy.results.all_sets.evaluate_all` on the sets `tested`; for `by`
-    see `release`.
+    `scores` are those of `casestudy.results.all_sets.evaluate_all` on the sets `tested`; `run` is
+    the run folder of the training; for `by` see `release`.
     """
     return render(
         "card.md.j2",
         network=network,
         by=by,
-        title=models.NETWORKS[network].title,
+        run=run,
+        title=NETWORKS[network].title,
         manifest=manifest,
         settings=manifest["identity"],
         stages=stages(manifest),
@@ -125,6 +133,15 @@ def card(
         date=time.strftime("%Y-%m-%d"),
         machine=provenance.machine(),
     )
+
+
+def _recipe_of(network: str, manifest: dict[str, object]) -> str | None:
+    """Return the recipe of a training, or None if it had none."""
+    if "mixed noise" not in manifest["data"]:
+        return None
+    own = NETWORKS[network].recipes.get(EQUAL_COST)
+    same = own and all(own[k] == manifest["identity"][k] for k in ("batch_size", "max_minutes"))
+    return EQUAL_COST if same else RECIPE
 
 
 def _sources(manifest: dict[str, object]) -> dict[str, dict[str, object]]:

@@ -69,7 +69,7 @@ def conversion(runtime: str, network: str, kind: str) -> Path:
     """Return the place of a converted network, which depends on its weights and the code."""
     weights = provenance.hash_file(released.released_file(network, ".safetensors"))
     rooms = ("files", "data", "models", "denoising")
-    code = provenance.hash_rooms(*rooms, without=["models/released/*"])
+    code = provenance.hash_rooms(*rooms, without=["models/released/*", "models/equal_cost/*"])
     made_from = provenance.hash_text(weights, code, json.dumps(provenance.library_versions()))
     return cache_root() / runtime / f"{network}-{kind}-{made_from[:16]}"
 

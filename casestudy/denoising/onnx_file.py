@@ -15,9 +15,9 @@ from onnx import compose, helper, parser
 from casestudy.denoising.convert import in_one_piece, quietly
 from casestudy.models import NETWORKS
 
-OPSET, VERSION = 17, 8  # old enough for programs of 2026
+OPSET, VERSION = 17, 8  # widely supported in 2026
 HEAD = f'<ir_version: {VERSION}, opset_import: ["": {OPSET}]>'
-# Lengthens an axis to the next multiple of some pixels by mirroring its end.
+# Lengthens an axis to the next multiple of some pixels by mirroring its end, again and again.
 LENGTHEN = """
     place{axis} = Constant <value_int: int = {place}> ()
     length{axis} = Gather (size, place{axis})
@@ -26,9 +26,10 @@ LENGTHEN = """
     whole{axis} = Add (length{axis}, missing{axis})
     there{axis} = Range (zero, whole{axis}, one)
     twice{axis} = Add (length{axis}, length{axis})
+    turn{axis} = Mod (there{axis}, twice{axis})
     end{axis} = Sub (twice{axis}, one)
-    back{axis} = Sub (end{axis}, there{axis})
-    index{axis} = Min (there{axis}, back{axis})
+    back{axis} = Sub (end{axis}, turn{axis})
+    index{axis} = Min (turn{axis}, back{axis})
     {result} = Gather <axis: int = {axis}> ({source}, index{axis})
 """
 # Input, output and their axes have the names that darktable's own models give them.
@@ -90,9 +91,10 @@ def _pad_by_numbers(node: onnx.NodeProto) -> None:
 
     ONNX Runtime does not work them out for dilated convolutions.
     """
+    if node.op_type != "Conv":
+        return
     found = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-    keeps = found.get("auto_pad", b"").startswith(b"SAME") and max(found["strides"]) == 1
-    if node.op_type != "Conv" or not keeps:
+    if not found.get("auto_pad", b"").startswith(b"SAME") or max(found["strides"]) > 1:
         return
     spans = zip(found["kernel_shape"], found["dilations"], strict=True)
     margins = [(size - 1) * step // 2 for size, step in spans]

@@ -64,7 +64,7 @@ def on_noisy_images(statistics: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         usual_psnr=statistics["psnr_db"].between(*USUAL_PSNR),
         usual_ssim=statistics["ssim"].between(*USUAL_SSIM),
     )
-    low, high = _interval(table, "more_black", seed)
+    low, high = interval_over_scenes(table, "more_black", seed)
     black = 100 * table[["black_noisy", "black_clean"]].mean()
     rows = [
         (
@@ -79,7 +79,7 @@ def on_noisy_images(statistics: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         ("Most noisy photographs have a PSNR of 25 to 30 dB", "usual_psnr", USUAL_PSNR, "dB"),
         ("Most noisy photographs have an SSIM of 0.1 to 0.7", "usual_ssim", USUAL_SSIM, ""),
     ):
-        low, high = _interval(table, column, seed)
+        low, high = interval_over_scenes(table, column, seed)
         span = f"between {values[0]} and {values[1]} {unit}".strip()
         finding = f"{table[column].sum()} of {len(table)} are {span}"
         rows.append((claim, finding, verdict(low, high, 0.5)))
@@ -112,7 +112,7 @@ def on_methods(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         rows.append(("A network removes more noise than a filter", found, verdict(*ends)))
     if len(networks):
         best = scores[scores["method"] == networks.index[0]]
-        low, high = _interval(best, "psnr_db", seed)
+        low, high = interval_over_scenes(best, "psnr_db", seed)
         found = f"{networks.index[0]}: {networks.iloc[0]:.2f} dB{_brackets(low, high)}"
         rows.append(("A good network reaches 30 dB", found, verdict(low, high, GOOD_PSNR)))
     if {cbdnet, pridnet} <= {*networks.index}:
@@ -191,7 +191,7 @@ def lead(scores: pd.DataFrame, one: str, other: str, seed: int) -> tuple[str, fl
     """
     first, second = (scores[scores["method"] == method] for method in (one, other))
     table = first.assign(lead_db=first["psnr_db"].to_numpy() - second["psnr_db"].to_numpy())
-    mean, (low, high) = table["lead_db"].mean(), _interval(table, "lead_db", seed)
+    mean, (low, high) = table["lead_db"].mean(), interval_over_scenes(table, "lead_db", seed)
     way = "ahead of" if mean >= 0 else "behind"
     span = (low, high) if mean >= 0 else (-high, -low)
     return f"{one} is {abs(mean):.2f} dB {way} {other}{_brackets(*span)}", low, high
@@ -234,7 +234,7 @@ def in_words(table: pd.DataFrame) -> str:
     return "\n".join(["The article's claims, on all data of this page:", "", *lines])
 
 
-def _interval(table: pd.DataFrame, column: str, seed: int) -> tuple[float, float]:
+def interval_over_scenes(table: pd.DataFrame, column: str, seed: int) -> tuple[float, float]:
     unit = "scene" if table["scene"].nunique() >= FEWEST else "image"
     if table[unit].nunique() < FEWEST:
         return np.nan, np.nan

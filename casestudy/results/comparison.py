@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown
 from scipy.stats import bootstrap
 
 from casestudy import CaseStudyError
@@ -240,15 +239,15 @@ def means(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return found.assign(gain_db=found["psnr_db"] - found["psnr_db"].iloc[0])
 
 
-def gain_by_setting(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> pd.DataFrame | Markdown:
+def gain_by_setting(scores: pd.DataFrame, noisy_scores: pd.DataFrame) -> pd.DataFrame | str:
     """Return a method's mean PSNR, and gain over noisy, in dB by camera and ISO; see `means`.
 
-    Where neither is known, a sentence says so.
+    Values are rounded to 0.01. Where neither is known, a sentence says so.
     """
     finite = _finite([scores, noisy_scores])
     gain = scores.assign(gain_db=scores["psnr_db"] - noisy_scores["psnr_db"])[finite]
     if set(gain["camera"]) == {"unknown"} and gain["iso"].isna().all():
-        return Markdown("This dataset names neither camera nor ISO, so nothing is compared here.")
+        return "This dataset names neither camera nor ISO, so nothing is compared here."
     groups = gain.groupby(["camera", gain["iso"].astype(object).fillna("unknown")])
     return groups[["psnr_db", "gain_db"]].mean().round(2)
 

@@ -9,12 +9,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from casestudy.models import NETWORKS, released
-from casestudy.results.claims import FAILS, HOLDS, verdict
-from casestudy.results.comparison import interval
+from casestudy.results.claims import FAILS, HOLDS, interval_over_scenes, verdict
 from casestudy.results.shipped import NAMES
 
 SETS = (*NAMES, "sample")  # that these trainings are tested on
@@ -115,8 +113,7 @@ def gains(scores: pd.DataFrame) -> pd.DataFrame:
 
     The mean is over images, then over seeds. The best network on all sets together comes first.
     """
-    by_seed = scores.groupby(["title", "seed", "dataset"])["gain_db"].mean()
-    table = by_seed.groupby(["title", "dataset"]).mean().unstack("dataset")[list(SETS)]
+    table = _by_seed(scores).groupby("title").mean()
     return table.loc[table.mean(axis=1).sort_values(ascending=False).index]
 
 
@@ -125,8 +122,7 @@ def over_seeds(scores: pd.DataFrame) -> pd.DataFrame:
 
     A row per network, a column per set, and seeds, their number.
     """
-    by_seed = scores.groupby(["title", "seed", "dataset"])["gain_db"].mean().unstack("dataset")
-    groups = by_seed[list(SETS)].groupby("title")
+    groups = _by_seed(scores).groupby("title")
     table = groups.std().assign(seeds=groups.size())
     return table[table["seeds"] > 1]
 
@@ -146,16 +142,16 @@ def ranking(scores: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     DataFrame
         One row per pair of `PUBLISHED` and set: better and worse, their titles, as published;
         published_db, by how much; dataset; lead_db, by how much the first is ahead here; lead_low
-        and lead_high, the 95 % bootstrap interval of the lead (percentiles of 2,000 resamples of
-        the scenes); verdict, whether the first is better here, too.
+        and lead_high, its 95 % bootstrap interval (see `casestudy.results.claims`); verdict,
+        whether the first is also better here.
     """
     images = scores.groupby(["network", "dataset", "scene", "image"])["psnr_db"].mean()
     rows = []
     for better, worse in itertools.combinations(sorted(PUBLISHED, key=PUBLISHED.get)[::-1], 2):
         for name in SETS:
-            pair = (images[network][name].rename("lead_db") for network in (better, worse))
-            ahead = next(pair).sub(next(pair)).reset_index()
-            low, high = interval(ahead, "lead_db", "scene", seed)
+            lead = images[better][name] - images[worse][name]
+            ahead = lead.rename("lead_db").reset_index()
+            low, high = interval_over_scenes(ahead, "lead_db", seed)
             rows.append(
                 {
                     "better": NETWORKS[better].title,
@@ -179,23 +175,33 @@ def in_words(gains: pd.DataFrame, ranking: pd.DataFrame) -> str:
     gains, ranking : DataFrame
         From the functions of these names.
     """
-    first, second = gains.mean(axis=1).index[:2]
+    first, second = gains.index[:2]
     lead = gains.loc[first].mean() - gains.loc[second].mean()
     by_set = ", ".join(
         f"{table.idxmax()} on {NAMES.get(name, f'`{name}`')}" for name, table in gains.items()
     )
     verdicts = ranking.groupby(["better", "worse"])["verdict"].agg(set)
-    kept, reversed_ = (verdicts == {found} for found in (HOLDS, FAILS))
+    kept, turned = ((verdicts == {found}).sum() for found in (HOLDS, FAILS))
+    unclear = len(verdicts) - kept - turned
     return (
         f"Trained for the same time, **{first}** gains most on average over the {len(SETS)} test "
         f"sets, {lead:.2f} dB more than {second}. Best by set: {by_set}. Of the "
-        f"{len(verdicts)} pairs of networks that their papers rank, {kept.sum()} have the same "
-        f"order here on every set, {np.sum(reversed_)} the opposite order on every set; for the "
-        "others, it depends on the set or cannot be told."
+        f"{len(verdicts)} pairs of networks that their papers rank, {kept} have the same order "
+        f"here on every set, and {turned} the opposite order on every set."
+        + (f" Of {unclear}, it depends on the set or cannot be told." if unclear else "")
     )
+
+
+def _by_seed(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return mean gains over images: a row per title and seed, a column per set."""
+    # The squares of a large image count as one.
+    images = scores.groupby(["title", "seed", "dataset", "image"])["gain_db"].mean()
+    return images.groupby(["title", "seed", "dataset"]).mean().unstack("dataset")[list(SETS)]
 
 
 def _records() -> Iterator[tuple[dict[str, object], Path]]:
     """Yield the manifest of each training, and its path without suffix."""
-    for path in sorted(released.EQUAL_COST.glob("*.json")):
-        yield json.loads(released.checked(path).read_text()), path.with_suffix("")
+    for name in released.read_checksums(released.EQUAL_COST):
+        if name.endswith(".json"):
+            path = released.EQUAL_COST / name
+            yield json.loads(released.checked(path).read_text()), path.with_suffix("")

@@ -13,7 +13,8 @@ from casestudy.data.settings import DataSettings, Settings
 from casestudy.models import NETWORKS, RECOMMENDED
 
 RECIPE = "released"  # see `casestudy.training.recipes`
-RECIPES = (RECIPE, "equal-cost")
+EQUAL_COST = "equal-cost"
+RECIPES = RECIPE, EQUAL_COST
 
 
 @dataclass(frozen=True)

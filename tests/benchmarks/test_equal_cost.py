@@ -1,6 +1,6 @@
 """What the networks of page 11 cost: multiply-adds, seconds by runtime, and dB lost in 8 bits.
 
-Both tests write a file that is missing. Losses need the trainings: `casestudy train NETWORK
+Each test writes its file if that is missing. Losses need the trainings: `casestudy train NETWORK
 --recipe equal-cost`.
 """
 
@@ -28,7 +28,6 @@ from casestudy.results.metrics import score_in_turns
 from casestudy.results.quantized import seconds_per_megapixel
 
 PATCH = 256  # px
-RUNTIMES = "Keras", "LiteRT float32", "LiteRT int8"
 CHANNELS = 32
 # Each is applied four times to features of `CHANNELS` channels.
 OPERATIONS = {
@@ -129,4 +128,4 @@ def timed(denoiser, noisy: np.ndarray) -> float:
 
 def write(table: pd.DataFrame, path) -> None:
     with written_whole(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.5g", lineterminator="\n")
+        table.to_csv(temporary, index=False, float_format="%.7g", lineterminator="\n")

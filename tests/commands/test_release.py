@@ -8,7 +8,7 @@ from casestudy import CaseStudyError
 from casestudy.commands import release
 from casestudy.data.patches import cut_patches
 from casestudy.models import build, released
-from casestudy.results import shipped
+from casestudy.results import equal_cost, shipped
 from casestudy.training.settings import recipe
 from casestudy.training.train import train
 
@@ -104,6 +104,18 @@ def test_the_card_tells_every_setting_that_is_not_the_recipes():
         assert f" {option}" in command
 
 
+def test_the_card_of_a_comparison_names_the_recipe_and_the_run_and_offers_no_weights():
+    tables = [scores(33.25).assign(dataset=name) for name in equal_cost.SETS]
+    start = manifest() | {"identity": manifest()["identity"] | {"max_minutes": 120.0}}
+    text = release.card(
+        "drunet", start, pd.concat(tables), "equal-cost", equal_cost.SETS, "equal-cost-1"
+    )
+    assert "`casestudy train drunet --recipe equal-cost " in text
+    assert "`casestudy evaluate drunet --run equal-cost-1 --dataset all`" in text
+    assert "weights are not part of the package" in text and "casestudy.models.load" not in text
+    assert "Not scored" not in text
+
+
 def test_the_card_tells_what_a_training_went_on_from():
     text = card(start=manifest())
     assert "`casestudy train ridnet --recipe released --start released`" in text
@@ -129,7 +141,7 @@ class TestRefusals:
         patches = cut_patches(name, load_pairs(name), size=32)
         model = build("autoencoder", 0)
         train(model, patches, patches.spread(4), 1, tmp_path / "models", batch_size=8)
-        with pytest.raises(CaseStudyError, match="not trained by a recipe"):
+        with pytest.raises(CaseStudyError, match="with no recipe"):
             release.release("autoencoder", tmp_path / "models")
         assert not folder.exists()
 

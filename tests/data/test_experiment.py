@@ -233,7 +233,7 @@ def test_patches_without_noise_or_error_are_in_no_mean():
     assert table.loc["other"].tolist() == pytest.approx([23, 0.5, 2])
     assert gain_by_setting(other, noisy).loc[("C", 100)].tolist() == pytest.approx([23, 2])
     unknown = other.assign(camera="unknown", iso=pd.NA)
-    assert "names neither camera nor ISO" in gain_by_setting(unknown, noisy).data
+    assert "names neither camera nor ISO" in gain_by_setting(unknown, noisy)
     only_camera = other.assign(iso=pd.NA)
     assert gain_by_setting(only_camera, noisy).index.tolist() == [("C", "unknown")]
 

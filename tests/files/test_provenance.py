@@ -77,6 +77,8 @@ def test_a_copy_in_the_environment_of_another_project_has_no_commit(package):
         ("commands/web_app/page.py", (False, False, False)),
         ("models/released/ridnet.md", (False, False, False)),
         ("models/released/SHA256SUMS", (False, False, False)),
+        ("models/equal_cost/hinet-slim.0.md", (False, False, False)),
+        ("models/equal_cost/hinet-slim.0.scores.csv", (False, True, False)),
         ("commands/report/pages.py", (False, False, True)),
         ("results/metrics.py", (False, True, False)),
         ("training/loop.py", (False, True, False)),
@@ -90,8 +92,9 @@ def test_a_copy_in_the_environment_of_another_project_has_no_commit(package):
     ],
 )
 def test_what_is_made_again_when_a_file_changes(package, file, outdated):
-    if not file.endswith(".safetensors"):
+    if not file.endswith(".safetensors") and "equal_cost" not in file:
         assert (package / file).is_file()
+    (package / file).parent.mkdir(exist_ok=True)
     assert touched(package / file) == outdated
 
 

@@ -23,6 +23,8 @@ _NO_NUMBERS = (
     # Model cards, and the checksums that change with them.
     "models/released/*.md",
     "models/released/SHA256SUMS",
+    "models/equal_cost/*.md",
+    "models/equal_cost/SHA256SUMS",
 )
 
 
