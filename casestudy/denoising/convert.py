@@ -136,7 +136,7 @@ def convert_for_openvino(
 
 
 def calibration_images() -> list[np.ndarray]:
-    """Return what 8-bit files are calibrated on: the middles of 16 training images of `sample`.
+    """Return what 8-bit files are calibrated on: squares of 24 training images of `sample`.
 
     Returns
     -------
@@ -145,9 +145,11 @@ def calibration_images() -> list[np.ndarray]:
     """
     training, _, _ = split_pairs(load_pairs("sample"))
     images = []
-    for i in np.linspace(0, len(training) - 1, 16).round().astype(int):
+    for number, i in enumerate(np.linspace(0, len(training) - 1, 24).round().astype(int)):
         noisy, _ = training[i].load()
-        top, left = ((side - 256) // 2 for side in noisy.shape[:2])
+        # At the top left, in the middle and at the bottom right in turn: of middles alone, the
+        # ranges of activations are too narrow, which costs DRUNet 0.05 dB on `phones`.
+        top, left = (int(number % 3 / 2 * (side - 256)) for side in noisy.shape[:2])
         images.append(noisy[None, top : top + 256, left : left + 256] / np.float32(255))
     return images
 
