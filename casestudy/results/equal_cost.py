@@ -13,7 +13,7 @@ import pandas as pd
 
 from casestudy.models import NETWORKS, released
 from casestudy.results.claims import FAILS, HOLDS, interval_over_scenes, verdict
-from casestudy.results.shipped import NAMES
+from casestudy.results.shipped import NAMES, SHORT
 
 SETS = (*NAMES, "sample")  # that these trainings are tested on
 # Written by tests/benchmarks/test_equal_cost.py.
@@ -177,9 +177,7 @@ def in_words(gains: pd.DataFrame, ranking: pd.DataFrame) -> str:
     """
     first, second = gains.index[:2]
     lead = gains.loc[first].mean() - gains.loc[second].mean()
-    by_set = ", ".join(
-        f"{table.idxmax()} on {NAMES.get(name, f'`{name}`')}" for name, table in gains.items()
-    )
+    by_set = ", ".join(f"{table.idxmax()} on {SHORT[name]}" for name, table in gains.items())
     verdicts = ranking.groupby(["better", "worse"])["verdict"].agg(set)
     kept, turned = ((verdicts == {found}).sum() for found in (HOLDS, FAILS))
     unclear = len(verdicts) - kept - turned

@@ -10,13 +10,13 @@ import pandas as pd
 
 from casestudy.files.folders import project_root
 from casestudy.models import NETWORKS, RECOMMENDED, released
-from casestudy.results.shipped import FILTER, NAMES, NOISY, REAL, standings
+from casestudy.results.shipped import FILTER, NAMES, NOISY, SHORT, standings
 from casestudy.training.manifest import minutes, stages
 
 REFERENCE = project_root() / "reports" / "reference"
 INT8 = "LiteRT int8"
 LIMITS = Path(__file__).parent / "limits.csv"  # `tests/benchmarks/test_limits.py` measures it
-COLUMNS = NAMES | {"sample": "`sample`"}
+COLUMNS = {name: SHORT[name] for name in (*NAMES, "sample")}
 CHOICES = {
     "the best result": (RECOMMENDED, "casestudy denoise NOISY DENOISED"),
     "the smallest good file": ("ridnet", "casestudy denoise --model ridnet NOISY DENOISED"),
@@ -32,7 +32,7 @@ def answer() -> str:
     for purpose, (method, command) in CHOICES.items():
         title = NETWORKS[method].title if method in NETWORKS else "Non-Local Means, no network"
         column = NETWORKS[method].title if method in NETWORKS else method
-        found = [f"{gains.loc[name, column]:+.1f}" for name in REAL]
+        found = [f"{gains.loc[name, column]:+.1f}" for name in NAMES]
         seconds = f"{costs.loc[column, 'seconds_per_megapixel']:.1f}"
         rows.append((purpose, title, f"`{command}`", *found, seconds))
     head = "you want", "take", "command", *NAMES.values(), "s per megapixel"

@@ -15,7 +15,7 @@ TITLES = {
     "polyu": "PolyU crops of held-out scenes, real noise",
     "renoir-crops": "RENOIR crops of held-out scenes, real noise in dim light",
     "phones": "SIDD crops, real noise of phones",
-    "sample": "test scenes of `sample`, simulated noise",
+    "sample": "test scenes of sample, simulated noise",
     "kodak-white15": "Kodak, white noise of 15 levels",
     "kodak-white25": "Kodak, white noise of 25 levels",
     "kodak-white50": "Kodak, white noise of 50 levels",
@@ -25,8 +25,18 @@ TITLES = {
     "kodak-jpeg": "Kodak, white noise of 15 levels, then JPEG",
     "kodak": "Kodak without noise, output against input",
 }
-NAMES = {"phones": "phones", "renoir-crops": "RENOIR", "polyu": "PolyU"}  # short
-REAL = tuple(NAMES)  # those of TITLES with real noise
+NAMES = {"phones": "phones", "renoir-crops": "RENOIR", "polyu": "PolyU"}  # of real noise
+SHORT = NAMES | {
+    "sample": "`sample`",
+    "kodak-white15": "white noise of 15 levels",
+    "kodak-white25": "white noise of 25 levels",
+    "kodak-white50": "white noise of 50 levels",
+    "kodak-grey20": "grey photographs",
+    "kodak-grain": "grain",
+    "kodak-correlated": "enlarged noise",
+    "kodak-jpeg": "noise before JPEG compression",
+    "kodak": "photographs without noise",
+}
 NOISY = "noisy"
 FILTER = "NLM"  # Non-Local Means at the strength that `casestudy denoise` uses
 FILTERS = Path(__file__).parent / "filters.csv"
@@ -140,11 +150,7 @@ def losses(standings: pd.DataFrame) -> str:
     best = pd.DataFrame({"db": networks.max(axis=1), "method": networks.idxmax(axis=1)})
     sentences = []
     for method, sets in [("Non-Local Means", ahead[FILTER]), *best["db"].groupby(best["method"])]:
-        names = [
-            f"{NAMES.get(name, f'`{name}`')} (by {db:.2f} dB)"
-            for name, db in sets.items()
-            if db > 0
-        ]
+        names = [f"{SHORT[name]} (by {db:.2f} dB)" for name, db in sets.items() if db > 0]
         if names:
             sentences.append(f"{method} beats {short} on {_listed(names)}.")
     if not (ahead[FILTER] > 0).any():
