@@ -28,7 +28,7 @@ COLUMNS = {
 
 
 def evaluate_all(
-    model: keras.Model, manifest: dict[str, object], names: Sequence[str] = tuple(TITLES)
+    model: keras.Model, manifest: dict[str, object], names: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Return the scores of a trained network on every test set that is there.
 
@@ -38,7 +38,7 @@ def evaluate_all(
     manifest : dict
         That of its training. Images that it was trained on are left out.
     names : sequence of str
-        Test sets, by their names in `TITLES`.
+        Test sets, by their names in `TITLES`; none: all.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def evaluate_all(
         dataset, a name in `TITLES`, and the columns of `casestudy.results.whole_images.evaluate`.
     """
     chosen = {}
-    for name in names:
+    for name in names or TITLES:
         try:
             chosen[name] = unseen_pairs(model.name, manifest, name)
         except CaseStudyError:  # it is not there, or all of it was trained on
@@ -57,9 +57,9 @@ def evaluate_all(
     return scores[["dataset", *scores.columns.drop("dataset")]]
 
 
-def left_out(scores: pd.DataFrame, names: Sequence[str] = tuple(TITLES)) -> list[str]:
+def left_out(scores: pd.DataFrame, names: Sequence[str] = ()) -> list[str]:
     """Return those of the test sets that have no score in a table from `evaluate_all`."""
-    return [name for name in names if name not in set(scores["dataset"])]
+    return [name for name in names or TITLES if name not in set(scores["dataset"])]
 
 
 def summary(scores: pd.DataFrame) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from casestudy.results.claims import FAILS, HOLDS, interval_over_scenes, verdict
 from casestudy.results.shipped import NAMES, SHORT
 
 SETS = (*NAMES, "sample")  # that these trainings are tested on
-# Written by tests/benchmarks/test_equal_cost.py.
+# Written by tests/benchmarks/test_later_networks.py.
 COSTS = Path(__file__).with_name("equal_cost.costs.csv")
 OPERATIONS = Path(__file__).with_name("equal_cost.operations.csv")
 # dB on the validation blocks of SIDD, of the published networks whose slim variants are compared:
